@@ -1,0 +1,293 @@
+"""Typed settings: the only reader of params.yaml.
+
+Every key must be there, known, of the right type and in range, and the settings must make sense together. All that
+is wrong is said at once, before any data is read; nothing here imports TensorFlow.
+"""
+
+import difflib
+from collections.abc import Callable, Iterator
+from functools import reduce
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from svhn_denoiser.errors import DenoiserError
+
+PARAMS_FILE = Path("params.yaml")
+
+NoiseKind = Literal["gaussian", "poisson", "salt-and-pepper", "speckle", "poisson-gaussian", "jpeg"]
+Baseline = Literal["gaussian-blur", "median", "total-variation", "non-local-means", "wavelet"]
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Strength = Annotated[float, Field(gt=0, le=1)]
+
+
+class _Section(BaseModel):
+    # strict: "10" is no number and 1 is no switch; an int is still taken where a float is asked for
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class SvhnSettings(_Section):
+    extra: bool
+    mirrors: Annotated[list[str], Field(min_length=1)]
+    timeout: Annotated[float, Field(gt=0, le=3600)]
+    retries: Annotated[int, Field(ge=1, le=20)]
+
+    @field_validator("mirrors")
+    @classmethod
+    def _addresses(cls, mirrors: list[str]) -> list[str]:
+        for mirror in mirrors:
+            if not mirror.startswith(("http://", "https://", "file://")):
+                raise PydanticCustomError(
+                    "address", "{mirror} is no address: allowed are http://, https:// and file://", {"mirror": mirror}
+                )
+        return mirrors
+
+
+class SyntheticSettings(_Section):
+    train: Annotated[int, Field(ge=10, le=1_000_000)]
+    test: Annotated[int, Field(ge=10, le=1_000_000)]
+
+
+class ImagesSettings(_Section):
+    test_fraction: Share
+    stride: Annotated[int, Field(ge=1, le=4096)]
+
+
+class DownloadSettings(_Section):
+    source: Literal["svhn", "synthetic", "mat", "images"]
+    path: Annotated[str, Field(min_length=1)]
+    svhn: SvhnSettings
+    synthetic: SyntheticSettings
+    images: ImagesSettings
+
+
+class NoiseSettings(_Section):
+    kind: NoiseKind
+    strength: Strength | Annotated[list[Strength], Field(min_length=2, max_length=2)]
+    read_sigma: Strength
+
+    @field_validator("strength", mode="before")
+    @classmethod
+    def _one_clear_error(cls, strength: Any) -> Any:
+        # pydantic would report every branch of the union; a user wants one sentence
+        bounds = strength if isinstance(strength, list) else [strength]
+        numbers = all(isinstance(b, int | float) and not isinstance(b, bool) and 0 < b <= 1 for b in bounds)
+        if not numbers or len(bounds) != (2 if isinstance(strength, list) else 1):
+            raise PydanticCustomError(
+                "strength", "allowed: a number above 0 and up to 1, or a range [low, high] of two"
+            )
+        if isinstance(strength, list) and not bounds[0] < bounds[1]:
+            raise PydanticCustomError("strength", "a range [low, high] must rise")
+        return strength
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lowest and highest strength; equal where the strength is one number."""
+        if isinstance(self.strength, list):
+            return self.strength[0], self.strength[1]
+        return self.strength, self.strength
+
+
+class GenerateSettings(_Section):
+    noise: NoiseSettings
+    validation_fraction: Annotated[float, Field(gt=0, le=0.5)]
+
+
+class TrainSettings(_Section):
+    network: Literal["residual-unet", "dncnn", "autoencoder-2021"]
+    width: Annotated[int, Field(ge=4, le=512, multiple_of=4)]
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    batch_size: Annotated[int, Field(ge=1, le=65_536)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0, le=1)]
+    gradient_clip: Annotated[float, Field(gt=0)] | None
+    weight_averaging: Share | None
+    loss: Literal["mse", "l1", "charbonnier", "psnr"]
+    flips: bool
+    fresh_noise: bool
+    early_stopping: Count | None
+    precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+    device: Literal["auto", "gpu", "cpu"]
+    deterministic: bool
+
+
+class EvaluateSettings(_Section):
+    noise_levels: Annotated[list[Strength], Field(min_length=1)]
+    noise_level_pictures: Count
+    baselines: list[Baseline]
+    baseline_pictures: Count
+    bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
+    shown_pictures: Annotated[int, Field(ge=1, le=32)]
+
+    @field_validator("noise_levels", "baselines")
+    @classmethod
+    def _no_twins(cls, entries: list[Any]) -> list[Any]:
+        if len(set(entries)) != len(entries):
+            raise PydanticCustomError("twins", "each entry may stand once")
+        return entries
+
+
+class GateSettings(_Section):
+    min_psnr_gain: Annotated[float, Field(ge=-100, le=100)]
+    max_ssim_loss: Annotated[float, Field(ge=0, le=1)]
+    min_psnr_over_noisy: Annotated[float, Field(ge=-100, le=100)]
+
+
+class RegisterSettings(_Section):
+    gate: GateSettings
+
+
+class Params(_Section):
+    """All settings; one section a stage. Made by :func:`load`."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    download: DownloadSettings
+    generate: GenerateSettings
+    train: TrainSettings
+    evaluate: EvaluateSettings
+    register_: Annotated[RegisterSettings, Field(alias="register")]  # BaseModel has a method of that name
+
+
+class _Rule(NamedTuple):
+    """Settings that are fine one by one and make no sense together."""
+
+    keys: tuple[str, ...]
+    broken: Callable[..., bool]
+    advice: str
+
+
+_RULES = (
+    _Rule(
+        ("train.precision", "train.device"),
+        lambda precision, device: precision == "mixed_float16" and device == "cpu",
+        "half precision needs a GPU; on the CPU use auto, float32 or mixed_bfloat16",
+    ),
+    _Rule(
+        ("download.svhn.extra", "download.source"),
+        lambda extra, source: extra and source != "svhn",
+        "only the source svhn has extra pictures",
+    ),
+    _Rule(
+        ("generate.noise.strength", "generate.noise.kind"),
+        lambda strength, kind: kind == "jpeg" and _highest(strength) > 0.99,
+        "JPEG has no quality below 1, which is the strength 0.99",
+    ),
+    _Rule(
+        ("evaluate.noise_levels", "generate.noise.kind"),
+        lambda levels, kind: kind == "jpeg" and _highest(levels) > 0.99,
+        "JPEG has no quality below 1, which is the strength 0.99",
+    ),
+)
+
+
+def _highest(strength: float | list[float]) -> float:
+    return max(strength) if isinstance(strength, list) else strength
+
+
+def load(path: Path = PARAMS_FILE) -> Params:
+    """Read and check all settings.
+
+    Raises:
+        DenoiserError: the file is missing or is no YAML, or settings are wrong; the message lists every wrong
+            setting with its value and what is allowed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DenoiserError(
+            f"{path}: no such file. Run this in the project's folder, or restore it from git."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DenoiserError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str = "params.yaml") -> Params:
+    """Like :func:`load`, for the text of a settings file; `name` is what errors call it."""
+    try:
+        tree = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{name}, line {mark.line + 1}" if mark else name
+        problem = (error.problem or "cannot be read").replace("\n", " ")
+        raise DenoiserError(f"{where}: is no valid YAML: {problem}") from None
+    except YAMLError as error:
+        raise DenoiserError(f"{name}: is no valid YAML: {error}") from None
+    if not isinstance(tree, dict):
+        found = "is empty" if tree is None else f"holds a {type(tree).__name__}"
+        raise DenoiserError(f"{name}: {found}; expected the sections {', '.join(_sections())}.")
+    params, wrong = None, []
+    try:
+        params = Params.model_validate(tree)
+    except ValidationError as error:
+        wrong = error.errors()
+    # a rule over a setting that is wrong in itself would only say the same thing twice
+    suspect = {_key(detail["loc"]) for detail in wrong}
+    lines = [_explain(detail) for detail in wrong] + list(_broken_rules(tree, suspect))
+    if params is None or lines:
+        count = "1 setting is wrong" if len(lines) == 1 else f"{len(lines)} settings are wrong"
+        raise DenoiserError("\n".join([f"{name}: {count}", *(f"  {line}" for line in lines)]))
+    return params
+
+
+def _broken_rules(tree: dict[str, Any], suspect: set[str]) -> Iterator[str]:
+    for rule in _RULES:
+        if any(
+            key == bad or key.startswith(f"{bad}.") or bad.startswith(f"{key}.") for key in rule.keys for bad in suspect
+        ):
+            continue
+        values = [reduce(lambda node, part: node[part], key.split("."), tree) for key in rule.keys]
+        if rule.broken(*values):
+            together = " with ".join(f"{key} = {_show(value)}" for key, value in zip(rule.keys, values, strict=True))
+            yield f"{together}: {rule.advice}"
+
+
+def _key(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in loc if part not in _UNION_TAGS)
+
+
+def _sections() -> list[str]:
+    return [field.alias or name for name, field in Params.model_fields.items()]
+
+
+def _explain(detail: ErrorDetails) -> str:
+    # "train.epochs = 'ten': should be a valid integer"
+    key, kind = _key(detail["loc"]), detail["type"]
+    if kind == "missing":
+        return f"{key}: is missing"
+    if kind == "extra_forbidden":
+        return f"{key} = {_show(detail['input'])}: no such setting{_did_you_mean(detail['loc'])}"
+    message = detail["msg"].removeprefix("Input ")
+    if kind in {"model_type", "model_attributes_type"}:
+        message = "should be a section with settings of its own"
+    return f"{key} = {_show(detail['input'])}: {message}"
+
+
+# pydantic puts the name of the branch into the path of an error in `X | None`
+_UNION_TAGS = {"float", "int", "constrained-float", "constrained-int"}
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _did_you_mean(loc: tuple[int | str, ...]) -> str:
+    model: Any = Params
+    for part in loc[:-1]:
+        by_key = {field.alias or name: field for name, field in model.model_fields.items()}
+        model = by_key[str(part)].annotation
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
