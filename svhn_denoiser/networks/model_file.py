@@ -1,0 +1,43 @@
+"""Write a model as models/denoiser.keras: the same network gives the same bytes."""
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+from svhn_denoiser.backend import keras
+
+
+def export(trained: keras.Model, rebuilt: keras.Model) -> keras.Model:
+    """The model that is published: float32 whatever the training's precision, its output clipped to [0, 1].
+
+    Args:
+        trained: the network as trained.
+        rebuilt: the same network, built anew under float32.
+    """
+    rebuilt.set_weights(trained.get_weights())
+    clipped = keras.layers.ReLU(max_value=1.0, name="clipped")(rebuilt.output)
+    return keras.Model(rebuilt.input, clipped, name=rebuilt.name)
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Save as Keras does, without the date that Keras and the zip format add: an output that did not change keeps
+    its hash, and what depends on it is not run again. The file takes its name once it is complete.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dated = path.with_name(f"{path.stem}.dated.keras")
+    undated = path.with_name(f"{path.name}.tmp")
+    try:
+        model.save(dated)
+        with zipfile.ZipFile(dated) as source, zipfile.ZipFile(undated, "w", zipfile.ZIP_STORED) as target:
+            for name in sorted(source.namelist()):
+                content = source.read(name)
+                if name == "metadata.json":
+                    metadata = json.loads(content)
+                    metadata.pop("date_saved", None)
+                    content = json.dumps(metadata, sort_keys=True).encode()
+                target.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
+        os.replace(undated, path)
+    finally:
+        for leftover in (dated, undated):
+            leftover.unlink(missing_ok=True)

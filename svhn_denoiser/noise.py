@@ -1,0 +1,99 @@
+"""Noise models for pictures in [0, 1].
+
+A picture's noise depends on the seed, the split, the picture's index and the number of the draw alone, through a
+counter-based generator (Philox; Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Chunk size,
+order and thread count change nothing, and no two pictures share a noise field.
+"""
+
+import io
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from svhn_denoiser.params import NoiseKind, NoiseSettings
+
+Split = Literal["train", "validation", "test"]
+Picture = NDArray[np.float32]
+
+# part of the generator's key: changing a number changes that split's noise
+_SPLITS: dict[Split, int] = {"train": 0, "validation": 1, "test": 2}
+
+
+def add_noise(
+    clean: Picture, settings: NoiseSettings, *, seed: int, split: Split, indices: Iterable[int], draw: int = 0
+) -> Picture:
+    """Noisy copies of some pictures of a split.
+
+    Args:
+        clean: float32 (N, H, W, 3) in [0, 1].
+        settings: kind and strength; a range draws one strength for each picture, uniformly.
+        seed: the project's seed.
+        split: which split the pictures belong to.
+        indices: the N pictures' positions in that split.
+        draw: 0 for the fixed copies that are scored; another number for other noise on the same pictures, such as
+            the epoch.
+
+    Returns:
+        float32 (N, H, W, 3), clipped to [0, 1].
+    """
+    model = _MODELS[settings.kind]
+    low, high = settings.bounds
+    noisy = np.empty_like(clean)
+    for position, index in enumerate(indices):
+        rng = _generator(seed, split, index, draw)
+        strength = low if low == high else rng.uniform(low, high)
+        noisy[position] = model(clean[position], strength, settings.read_sigma, rng)
+    return np.clip(noisy, 0, 1, out=noisy)
+
+
+def _generator(seed: int, split: Split, index: int, draw: int) -> np.random.Generator:
+    # the counter's low words count within a picture; a 32x32 crop needs a few thousand of their 2**128 steps
+    return np.random.Generator(np.random.Philox(key=[seed, _SPLITS[split]], counter=[0, 0, draw, index]))
+
+
+def _gaussian(clean: Picture, strength: float, _: float, rng: np.random.Generator) -> Picture:
+    """Y = x + s n, n ~ N(0, 1): the 2021 setting at s = 0.1."""
+    return clean + np.float32(strength) * rng.standard_normal(clean.shape, dtype=np.float32)
+
+
+def _poisson(clean: Picture, strength: float, _: float, rng: np.random.Generator) -> Picture:
+    """Y = s² Poisson(x / s²): shot noise whose standard deviation is s at white and s sqrt(x) at x."""
+    gain = strength**2
+    return (gain * rng.poisson(clean / gain)).astype(np.float32)
+
+
+def _poisson_gaussian(clean: Picture, strength: float, read_sigma: float, rng: np.random.Generator) -> Picture:
+    """Shot noise and a sensor's read noise (Foi et al. 2008)."""
+    return _gaussian(_poisson(clean, strength, read_sigma, rng), read_sigma, read_sigma, rng)
+
+
+def _speckle(clean: Picture, strength: float, _: float, rng: np.random.Generator) -> Picture:
+    """Y = x + s x n, n ~ N(0, 1): multiplicative noise."""
+    return clean + np.float32(strength) * clean * rng.standard_normal(clean.shape, dtype=np.float32)
+
+
+def _salt_and_pepper(clean: Picture, strength: float, _: float, rng: np.random.Generator) -> Picture:
+    """A share s of the values is replaced, half of them by 1 and half by 0; colours independently."""
+    lot = rng.random(clean.shape, dtype=np.float32)
+    return np.where(lot < strength / 2, 0, np.where(lot < strength, 1, clean)).astype(np.float32)
+
+
+def _jpeg(clean: Picture, strength: float, _: float, __: np.random.Generator) -> Picture:
+    """Written as JPEG of quality 100 (1 - s), colour at half resolution, and read again."""
+    file = io.BytesIO()
+    quality = max(1, round(100 * (1 - strength)))
+    Image.fromarray(np.rint(clean * 255).astype(np.uint8)).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    return np.asarray(Image.open(file), dtype=np.float32) / 255
+
+
+_MODELS: dict[NoiseKind, Callable[[Picture, float, float, np.random.Generator], Picture]] = {
+    "gaussian": _gaussian,
+    "poisson": _poisson,
+    "poisson-gaussian": _poisson_gaussian,
+    "speckle": _speckle,
+    "salt-and-pepper": _salt_and_pepper,
+    "jpeg": _jpeg,
+}
