@@ -22,9 +22,7 @@ def load_model(path: Path) -> keras.Model:
         raise DenoiserError(f"{path}: no such file. `dvc repro train` makes it.")
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (
-        Exception
-    ) as error:  # Keras raises whatever the broken part raised: ValueError, KeyError, BadZipFile, OSError
+    except Exception as error:  # Keras lets through whatever the broken part raised
         raise DenoiserError(f"{path}: is no model that Keras can load: {error}") from error
     shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if shapes != ((None, None, None, 3),) * 2:

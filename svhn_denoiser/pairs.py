@@ -4,7 +4,6 @@ Few large files, because DVC slows down on many small ones; 8 bits a value, beca
 and rounding to them adds 0.01 % to the noise of sigma 0.1.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -116,7 +115,7 @@ def write(
     for split, sources in parts.items():
         _write_split(unfinished / split, split, sources, settings, seed, advance)
     shutil.rmtree(folder, ignore_errors=True)
-    os.replace(unfinished, folder)
+    unfinished.replace(folder)
     return {split: sum(map(len, sources)) for split, sources in parts.items()}
 
 

@@ -33,6 +33,8 @@ class _Section(BaseModel):
 
 
 class SvhnSettings(_Section):
+    """The official files: which, from where, how patiently."""
+
     extra: bool
     mirrors: Annotated[list[str], Field(min_length=1)]
     timeout: Annotated[float, Field(gt=0, le=3600)]
@@ -50,16 +52,22 @@ class SvhnSettings(_Section):
 
 
 class SyntheticSettings(_Section):
+    """How many house numbers to draw."""
+
     train: Annotated[int, Field(ge=10, le=1_000_000)]
     test: Annotated[int, Field(ge=10, le=1_000_000)]
 
 
 class ImagesSettings(_Section):
+    """How the user's pictures become crops."""
+
     test_fraction: Share
     stride: Annotated[int, Field(ge=1, le=4096)]
 
 
 class DownloadSettings(_Section):
+    """Where clean pictures come from."""
+
     source: Literal["svhn", "synthetic", "mat", "images"]
     path: Annotated[str, Field(min_length=1)]
     svhn: SvhnSettings
@@ -68,6 +76,8 @@ class DownloadSettings(_Section):
 
 
 class NoiseSettings(_Section):
+    """The noise model; equations in `noise.py`."""
+
     kind: NoiseKind
     strength: Strength | Annotated[list[Strength], Field(min_length=2, max_length=2)]
     read_sigma: Strength
@@ -95,11 +105,15 @@ class NoiseSettings(_Section):
 
 
 class GenerateSettings(_Section):
+    """Noisy and clean pairs."""
+
     noise: NoiseSettings
     validation_fraction: Annotated[float, Field(gt=0, le=0.5)]
 
 
 class TrainSettings(_Section):
+    """The network and how it learns."""
+
     network: Literal["residual-unet", "dncnn", "autoencoder-2021"]
     width: Annotated[int, Field(ge=4, le=512, multiple_of=4)]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
@@ -119,6 +133,8 @@ class TrainSettings(_Section):
 
 
 class EvaluateSettings(_Section):
+    """What is scored, and against what."""
+
     noise_levels: Annotated[list[Strength], Field(min_length=1)]
     noise_level_pictures: Count
     baselines: list[Baseline]
@@ -135,12 +151,16 @@ class EvaluateSettings(_Section):
 
 
 class GateSettings(_Section):
+    """What a challenger must show to become champion."""
+
     min_psnr_gain: Annotated[float, Field(ge=-100, le=100)]
     max_ssim_loss: Annotated[float, Field(ge=0, le=1)]
     min_psnr_over_noisy: Annotated[float, Field(ge=-100, le=100)]
 
 
 class RegisterSettings(_Section):
+    """The registry."""
+
     gate: GateSettings
 
 

@@ -1,7 +1,6 @@
 """Write a model as models/denoiser.keras: the same network gives the same bytes."""
 
 import json
-import os
 import zipfile
 from pathlib import Path
 
@@ -21,8 +20,10 @@ def export(trained: keras.Model, rebuilt: keras.Model) -> keras.Model:
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Save as Keras does, without the date that Keras and the zip format add: an output that did not change keeps
-    its hash, and what depends on it is not run again. The file takes its name once it is complete.
+    """Save as Keras does, less the date that Keras and the zip format add.
+
+    An output that did not change keeps its hash, and what depends on it is not run again. The file takes its name
+    once it is complete.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     dated = path.with_name(f"{path.stem}.dated.keras")
@@ -37,7 +38,7 @@ def save(model: keras.Model, path: Path) -> None:
                     metadata.pop("date_saved", None)
                     content = json.dumps(metadata, sort_keys=True).encode()
                 target.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
-        os.replace(undated, path)
+        undated.replace(path)
     finally:
         for leftover in (dated, undated):
             leftover.unlink(missing_ok=True)

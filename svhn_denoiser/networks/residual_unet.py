@@ -10,6 +10,8 @@ levels it was not trained for.
 The measurements behind each choice: docs/network.md.
 """
 
+import itertools
+
 from svhn_denoiser.backend import keras
 
 # halvings after the first one, and how the channels grow with each
@@ -27,7 +29,7 @@ def build(width: int) -> keras.Model:
     widths = [int(width * GROWTH**level) for level in range(LEVELS)]
     x = _convolution(widths[0], 4, strides=2)(noisy)
     skips = []
-    for filters, deeper in zip(widths, widths[1:], strict=False):
+    for filters, deeper in itertools.pairwise(widths):
         x = _block(x, filters)
         skips.append(x)
         x = _convolution(deeper, 2, strides=2)(x)
