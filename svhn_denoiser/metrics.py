@@ -26,7 +26,8 @@ def mse(clean: NDArray[np.float32], estimate: NDArray[np.float32]) -> NDArray[np
     """
     _check_shapes(clean, estimate)
     error = np.subtract(clean, estimate, dtype=np.float64)
-    return np.square(error, out=error).mean(axis=(1, 2, 3))
+    mean: NDArray[np.float64] = np.square(error, out=error).mean(axis=(1, 2, 3))
+    return mean
 
 
 def psnr(clean: NDArray[np.float32], estimate: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -72,7 +73,8 @@ def ssim(clean: NDArray[np.float32], estimate: NDArray[np.float32]) -> NDArray[n
     covariance = _window(x * y) - mean_x * mean_y
     likeness = (2 * mean_x * mean_y + _C1) * (2 * covariance + _C2)
     likeness /= (mean_x**2 + mean_y**2 + _C1) * (variance_x + variance_y + _C2)
-    return likeness.mean(axis=(1, 2, 3))
+    mean: NDArray[np.float64] = likeness.mean(axis=(1, 2, 3))
+    return mean
 
 
 def _window(pictures: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from svhn_denoiser.errors import DenoiserError
 PARAMS_FILE = Path("params.yaml")
 
 NoiseKind = Literal["gaussian", "poisson", "salt-and-pepper", "speckle", "poisson-gaussian", "jpeg"]
+LossName = Literal["mse", "l1", "charbonnier", "psnr"]
 Baseline = Literal["gaussian-blur", "median", "total-variation", "non-local-means", "wavelet"]
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -123,7 +124,7 @@ class TrainSettings(_Section):
     weight_decay: Annotated[float, Field(ge=0, le=1)]
     gradient_clip: Annotated[float, Field(gt=0)] | None
     weight_averaging: Share | None
-    loss: Literal["mse", "l1", "charbonnier", "psnr"]
+    loss: LossName
     flips: bool
     fresh_noise: bool
     early_stopping: Count | None
