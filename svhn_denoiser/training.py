@@ -88,11 +88,11 @@ class Training:
         self.progress = Progress()
         self.best: list[NDArray[np.float32]] = self.model.get_weights()
 
-    def run(self, on_epoch: Callable[["Training", Epoch, float], None], on_batch: Callable[[int], None]) -> keras.Model:
+    def run(self, on_epoch: Callable[[Epoch, float], None], on_batch: Callable[[int], None]) -> keras.Model:
         """Train all epochs that are left.
 
         Args:
-            on_epoch: is called after each epoch with this training, what the epoch showed, and pictures a second.
+            on_epoch: is called after each epoch with what it showed, and pictures a second.
             on_batch: is called after each batch with its number in the epoch.
 
         Returns:
@@ -234,7 +234,7 @@ class _EveryEpoch(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self,
         training: Training,
-        on_epoch: Callable[[Training, Epoch, float], None],
+        on_epoch: Callable[[Epoch, float], None],
         on_batch: Callable[[int], None],
     ) -> None:
         super().__init__()
@@ -259,6 +259,6 @@ class _EveryEpoch(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         speed = self.training.batches.pictures / (time.monotonic() - self.began)
         row = self.training.finish_epoch(float((logs or {})["loss"]))
-        self.on_epoch(self.training, row, speed)
+        self.on_epoch(row, speed)
         self.training.keep()
         self.model.stop_training = self.training.done()

@@ -1,0 +1,58 @@
+# make demo · make test · make repro · make ui · make bench · make lint; `make help` says more.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+# DVC runs the stages' `python`, which has to be this one
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export PYTHONUTF8 := 1
+
+# What TensorFlow 2.21 has wheels for. Another interpreter: make demo PYTHON=/path/to/python3.12
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& command -v $$p && break; done)
+
+READY := $(VENV)/.ready
+DEMO := -S download.source=synthetic -S download.synthetic.train=4000 -S download.synthetic.test=500 \
+	-S train.epochs=12 -S evaluate.noise_level_pictures=300 -S evaluate.baseline_pictures=200
+
+.PHONY: help setup gpu demo test repro ui bench lint
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
+
+setup: $(READY)  ## the virtual environment with the locked dependencies; all else calls it
+
+$(READY): requirements/lock.txt pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "error: no Python 3.11, 3.12 or 3.13 with venv was found. Install one (Debian and Ubuntu: python3-venv)," >&2; \
+		echo "or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
+	@echo "Setting up $(VENV) with $(PYTHON): about 200 locked packages, 2 GB, some minutes the first time"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+gpu: $(READY)  ## the CUDA libraries for TensorFlow (Linux, NVIDIA)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/gpu.txt
+	@$(VENV)/bin/python -c 'from svhn_denoiser.backend import keras; import tensorflow as tf; \
+		print("TensorFlow sees", len(tf.config.list_physical_devices("GPU")), "GPU(s)")'
+
+demo: $(READY)  ## all five stages on drawn house numbers, offline, in minutes; leaves reports in demo/
+	@dvc exp run --quiet --temp --force --name demo $(DEMO)
+	@rm -rf demo && dvc get --quiet . reports --rev demo --out demo/reports
+	@svhn-denoiser scores demo/reports
+
+repro: $(READY)  ## the pipeline as params.yaml says: by default on the official SVHN
+	@dvc repro
+
+test: $(READY)  ## every test
+	@python -m pytest
+
+lint: $(READY)  ## ruff and mypy
+	@ruff check . && ruff format --check . && mypy
+
+PORT ?= 5000
+ui: $(READY)  ## compare the runs at http://127.0.0.1:5000 (another port: PORT=5001)
+	@mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)

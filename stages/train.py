@@ -1,0 +1,47 @@
+"""train: a network from the training pairs; the best epoch on the validation pairs is kept."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from svhn_denoiser import device, pairs, params, stage, tables, tracking
+from svhn_denoiser.networks.model_file import save
+from svhn_denoiser.report.pictures import sample_sheet
+from svhn_denoiser.training import Epoch, Training
+from svhn_denoiser.training_progress import TrainingProgress
+
+
+def main() -> None:
+    """Read data/noisy, write models/denoiser.keras, reports/history.csv and reports/run.json."""
+    settings = params.load()
+    chosen = device.choose(settings.train)
+    train, validation = (pairs.read(Path("data/noisy"), split) for split in ("train", "validation"))
+    training = Training(settings, train, validation, chosen, tracking.root() / ".resume")
+    print(f"{settings.train.network} on {chosen.description}: {len(train):,} pictures, {len(validation):,} to validate")
+    with training.lock():
+        progress = training.resume()
+        if progress.resumed:
+            print(f"going on after epoch {len(progress.history)}, where an earlier training was interrupted")
+        tags = {"device": chosen.description}
+        with (
+            tracking.training_run(settings, run_id=progress.run_id, resumed=progress.resumed, tags=tags) as run,
+            TrainingProgress(settings.train.epochs, len(training.batches)) as shown,
+        ):
+            progress.run_id = run.run_id
+
+            def on_epoch(row: Epoch, speed: float) -> None:
+                shown.epoch(row, best=progress.best_epoch == row.epoch, speed=speed)
+                curves = {key: value for key, value in asdict(row).items() if key != "epoch"}
+                run.log_epoch(row.epoch, curves | {"pictures_per_second": speed})
+
+            model = training.run(on_epoch, shown.batch)
+            run.set_tags({"best_epoch": str(progress.best_epoch)})
+            run.log_pictures({"validation": sample_sheet(model, validation)}, progress.best_epoch)
+        save(model, Path("models/denoiser.keras"))
+        tables.write_csv(Path("reports/history.csv"), [asdict(row) for row in progress.history])
+        tracking.write_run(tracking.RUN_FILE, run.store, run.run_id)
+        training.forget()
+    print(f"best: epoch {progress.best_epoch}, {progress.best_psnr:.2f} dB on the validation pictures")
+
+
+if __name__ == "__main__":
+    stage.run(main)
