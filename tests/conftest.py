@@ -1,0 +1,111 @@
+"""Parts that several tests share: settings, pictures, a store of MLflow's in a folder of its own, a real server."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import zoom
+
+from svhn_denoiser import params
+from tests.example_settings import ROOT
+
+
+@pytest.fixture(scope="session")
+def settings() -> params.Params:
+    """The repository's own settings."""
+    return params.load(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def pictures() -> NDArray[np.uint8]:
+    """240 smooth random colour pictures, uint8 (240, 32, 32, 3): quick to make, and with something to learn."""
+    coarse = np.random.default_rng(7).random((240, 5, 5, 3))
+    smooth = zoom(coarse, (1, 32 / 5, 32 / 5, 1), order=1)
+    return (smooth * 255).round().astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def real_svhn() -> Path:
+    """A folder with real SVHN crops in the official format; tests that need it are skipped elsewhere."""
+    folder = Path(os.environ.get("SVHN_DENOISER_REAL", ROOT.parent / "shared" / "svhn"))
+    if not (folder / "test_32x32.mat").exists():
+        pytest.skip(f"no real SVHN pictures in {folder}; name a folder in SVHN_DENOISER_REAL")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with its tables and nothing in them: making one takes seconds, copying it none."""
+    from svhn_denoiser import tracking
+
+    database = tmp_path_factory.mktemp("template") / "mlflow.db"
+    tracking.MlflowClient(f"sqlite:///{database}").search_experiments()
+    return database
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository without a store, as the working folder; what MLflow and DVC keep in the environment is put back."""
+    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
+        # set first, so that monkeypatch also takes away what MLflow sets meanwhile
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    folder = tmp_path / "repository"
+    (folder / ".git").mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def store_folder(repository: Path, empty_database: Path) -> Path:
+    """A repository with an empty store, as the working folder."""
+    shutil.copy(empty_database, repository / "mlflow.db")
+    return repository
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[str]:
+    """The address of a real MLflow server on loopback with a store and artifacts of its own."""
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(empty_database, folder / "mlflow.db")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination",
+        f"{folder}/artifacts",
+    ]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{address}/health", process, folder / "log")
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.3)
+    pytest.fail(f"the MLflow server did not start:\n{log.read_text()}")

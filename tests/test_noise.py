@@ -1,0 +1,111 @@
+"""Noise: the right strength, and the same for a picture whatever else is drawn."""
+
+import numpy as np
+import pytest
+
+from svhn_denoiser.noise import add_noise
+from svhn_denoiser.params import NoiseSettings
+
+KINDS = ["gaussian", "poisson", "salt-and-pepper", "speckle", "poisson-gaussian", "jpeg"]
+
+
+def noise(kind: str, strength: float | list[float] = 0.1, read_sigma: float = 0.02) -> NoiseSettings:
+    return NoiseSettings(kind=kind, strength=strength, read_sigma=read_sigma)
+
+
+def flat_pictures(value: float, count: int = 60) -> np.ndarray:
+    return np.full((count, 32, 32, 3), value, np.float32)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestEveryKind:
+    def test_keeps_shape_and_dtype_and_stays_in_range(self, kind, pictures):
+        clean = pictures.astype(np.float32) / 255
+        noisy = add_noise(clean, noise(kind, 0.4), seed=1, split="train", indices=range(len(clean)))
+        assert noisy.shape == clean.shape
+        assert noisy.dtype == np.float32
+        assert noisy.min() >= 0
+        assert noisy.max() <= 1
+        assert np.abs(noisy - clean).mean() > 0.005
+
+    def test_a_picture_is_noised_the_same_whatever_else_is_drawn(self, kind, pictures):
+        clean = pictures[:40].astype(np.float32) / 255
+        settings = noise(kind, [0.1, 0.3])
+        together = add_noise(clean, settings, seed=1, split="test", indices=range(40))
+        chosen = [31, 2, 17]
+        alone = add_noise(clean[chosen], settings, seed=1, split="test", indices=chosen)
+        np.testing.assert_array_equal(together[chosen], alone)
+
+    def test_stronger_is_noisier(self, kind, pictures):
+        clean = pictures[:40].astype(np.float32) / 255
+        errors = [
+            np.square(add_noise(clean, noise(kind, s), seed=1, split="test", indices=range(40)) - clean).mean()
+            for s in (0.05, 0.2, 0.6)
+        ]
+        assert errors[0] < errors[1] < errors[2]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "jpeg"])
+@pytest.mark.parametrize("change", [{"seed": 2}, {"split": "train"}, {"draw": 1}, {"indices": range(1, 11)}])
+def test_seed_split_index_and_draw_each_give_other_noise(kind, change):
+    clean = flat_pictures(0.5, 10)
+    how = {"seed": 1, "split": "test", "indices": range(10), "draw": 0}
+    one = add_noise(clean, noise(kind), **how)
+    other = add_noise(clean, noise(kind), **(how | change))
+    assert not any(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_no_two_pictures_share_a_noise_field():
+    noisy = add_noise(flat_pictures(0.5), noise("gaussian"), seed=1, split="train", indices=range(60))
+    fields = (noisy - 0.5).reshape(60, -1)
+    likeness = np.abs(np.corrcoef(fields) - np.eye(60))
+    assert likeness.max() < 0.1  # 3,072 independent values: standard deviation 0.018
+
+
+class TestStrength:
+    """What a strength measures, as params.yaml and the docs say."""
+
+    @staticmethod
+    def deviation(kind: str, value: float, strength: float, read_sigma: float = 0.02) -> float:
+        clean = flat_pictures(value, 300)
+        settings = noise(kind, strength, read_sigma)
+        return float((add_noise(clean, settings, seed=3, split="train", indices=range(300)) - clean).std())
+
+    def test_gaussian_is_the_standard_deviation(self):
+        assert self.deviation("gaussian", 0.5, 0.1) == pytest.approx(0.1, rel=0.01)
+
+    def test_poisson_is_the_deviation_at_white_and_falls_with_the_root_of_brightness(self):
+        assert self.deviation("poisson", 0.25, 0.1) == pytest.approx(0.05, rel=0.02)
+
+    def test_speckle_grows_with_brightness(self):
+        assert self.deviation("speckle", 0.5, 0.2) == pytest.approx(0.1, rel=0.01)
+
+    def test_poisson_gaussian_adds_the_read_noise(self):
+        assert self.deviation("poisson-gaussian", 0.25, 0.1, 0.05) == pytest.approx(np.hypot(0.05, 0.05), rel=0.02)
+
+    def test_salt_and_pepper_is_the_share_of_replaced_values(self):
+        noisy = add_noise(
+            flat_pictures(0.5, 300), noise("salt-and-pepper", 0.2), seed=3, split="train", indices=range(300)
+        )
+        assert (noisy == 0).mean() == pytest.approx(0.1, rel=0.02)
+        assert (noisy == 1).mean() == pytest.approx(0.1, rel=0.02)
+
+    def test_a_range_draws_a_strength_for_each_picture(self):
+        noisy = add_noise(
+            flat_pictures(0.5, 400), noise("gaussian", [0.02, 0.12]), seed=3, split="train", indices=range(400)
+        )
+        deviations = (noisy - 0.5).std(axis=(1, 2, 3))
+        assert deviations.min() == pytest.approx(0.02, abs=0.003)
+        assert deviations.max() == pytest.approx(0.12, abs=0.005)
+        assert deviations.mean() == pytest.approx(0.07, abs=0.005)
+
+
+def test_the_default_noise_scores_what_was_measured_on_real_svhn(real_svhn, settings):
+    from svhn_denoiser.metrics import psnr, ssim
+    from svhn_denoiser.sources import mat_format
+
+    pictures, _ = mat_format.read(real_svhn / "test_32x32.mat")
+    clean = pictures.astype(np.float32) / 255
+    noisy = add_noise(clean, settings.generate.noise, seed=settings.seed, split="test", indices=range(len(clean)))
+    assert psnr(clean, noisy).mean() == pytest.approx(20.2, abs=0.1)
+    assert ssim(clean, noisy).mean() == pytest.approx(0.47, abs=0.01)
