@@ -3,16 +3,18 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from svhn_denoiser import device, pairs, params, stage, tables, tracking
-from svhn_denoiser.networks.model_file import save
-from svhn_denoiser.report.pictures import sample_sheet
-from svhn_denoiser.training import Epoch, Training
-from svhn_denoiser.training_progress import TrainingProgress
+from svhn_denoiser import pairs, params, stage, tables
 
 
 def main() -> None:
     """Read data/noisy, write models/denoiser.keras, reports/history.csv and reports/run.json."""
     settings = params.load()
+    # these import TensorFlow and MLflow: a wrong setting is said before
+    from svhn_denoiser import device, tracking
+    from svhn_denoiser.networks.model_file import save
+    from svhn_denoiser.training import Epoch, Training
+    from svhn_denoiser.training_progress import TrainingProgress
+
     chosen = device.choose(settings.train)
     train, validation = (pairs.read(Path("data/noisy"), split) for split in ("train", "validation"))
     training = Training(settings, train, validation, chosen, tracking.root() / ".resume")
@@ -35,7 +37,6 @@ def main() -> None:
 
             model = training.run(on_epoch, shown.batch)
             run.set_tags({"best_epoch": str(progress.best_epoch)})
-            run.log_pictures({"validation": sample_sheet(model, validation)}, progress.best_epoch)
         save(model, Path("models/denoiser.keras"))
         tables.write_csv(Path("reports/history.csv"), [asdict(row) for row in progress.history])
         tracking.write_run(tracking.RUN_FILE, run.store, run.run_id)

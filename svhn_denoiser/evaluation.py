@@ -12,7 +12,7 @@ from svhn_denoiser import baselines
 from svhn_denoiser.metrics import mse, psnr_of_mse, ssim
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_float
-from svhn_denoiser.params import Baseline, NoiseSettings
+from svhn_denoiser.params import Baseline, NoiseSettings, Params
 
 Pictures = NDArray[np.float32]
 Denoiser = Callable[[Pictures], Pictures]
@@ -45,6 +45,64 @@ class Scores:
     def means(self) -> dict[str, float]:
         """Mean PSNR in dB and mean SSIM."""
         return {"psnr": float(self.psnr.mean()), "ssim": float(self.ssim.mean())}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that is said about a denoiser.
+
+    Attributes:
+        metrics: what reports/metrics.json holds.
+        tables: rows of baselines, digits and noise_levels, by these names.
+        noisy: the scores of the noisy test pictures.
+        denoised: the scores of the denoised ones.
+        showcase: indices of the pictures to show, by best, median and worst.
+    """
+
+    metrics: dict[str, Any]
+    tables: dict[str, list[Row]]
+    noisy: Scores
+    denoised: Scores
+    showcase: dict[str, list[int]]
+
+
+def evaluate(
+    params: Params, test: Pairs, denoiser: Denoiser, advance: Callable[[str], None] = lambda _: None
+) -> Evaluation:
+    """Score a denoiser on the test split, per digit, at other noise levels, and against classical denoisers.
+
+    Args:
+        params: all settings; `seed`, `generate.noise` and `evaluate` among them.
+        test: the test pairs.
+        denoiser: float32 (N, H, W, 3) in [0, 1] to the same.
+        advance: is told what is being done.
+    """
+    settings, noise = params.evaluate, params.generate.noise
+    advance("test pictures")
+    noisy, denoised = score_pairs(test, denoiser)
+    advance("noise levels")
+    levels = by_noise_level(
+        test.clean[: settings.noise_level_pictures], denoiser, noise, settings.noise_levels, params.seed
+    )
+    first = slice(settings.baseline_pictures)
+    compared = against_baselines(
+        test[first], noisy[first], params.train.network, denoised[first], settings.baselines, advance
+    )
+    means = {"noisy": noisy.means(), "denoised": denoised.means()}
+    metrics = {
+        "pictures": len(test),
+        "network": params.train.network,
+        "noise": {"kind": noise.kind, "strength": noise.strength},
+        "noisy": summary(noisy, settings.bootstrap_samples, params.seed),
+        "denoised": summary(denoised, settings.bootstrap_samples, params.seed),
+        "gain": {name: means["denoised"][name] - means["noisy"][name] for name in ("psnr", "ssim")},
+    }
+    tables = {
+        "baselines": compared,
+        "digits": by_digit(np.asarray(test.digits), noisy, denoised),
+        "noise_levels": levels,
+    }
+    return Evaluation(metrics, tables, noisy, denoised, showcase(denoised, settings.shown_pictures))
 
 
 def score(clean: Pictures, estimate: Pictures) -> Scores:
@@ -134,26 +192,32 @@ def by_noise_level(
 
 
 def against_baselines(
-    pairs: Pairs, network: str, denoised: Scores, names: list[Baseline], advance: Callable[[], None] = lambda: None
+    pairs: Pairs,
+    noisy_scores: Scores,
+    network: str,
+    denoised: Scores,
+    names: list[Baseline],
+    advance: Callable[[str], None] = lambda _: None,
 ) -> list[Row]:
     """Mean scores of the noisy pictures, the classical denoisers and the network, on the same pictures.
 
     Args:
         pairs: the test pairs to compare on.
+        noisy_scores: the scores of their noisy pictures.
         network: what the network is called.
         denoised: the network's scores of these pairs.
         names: the classical denoisers.
-        advance: is called after each.
+        advance: is told which comes next.
 
     Returns:
         A row a method, the worst PSNR first.
     """
     clean, noisy = as_float(pairs.clean), as_float(pairs.noisy)
     sigma = float(np.sqrt(np.mean(np.square(noisy - clean))))
-    rows: list[Row] = [{"method": "noisy"} | score(clean, noisy).means(), {"method": network} | denoised.means()]
+    rows: list[Row] = [{"method": "noisy"} | noisy_scores.means(), {"method": network} | denoised.means()]
     for name in names:
+        advance(name)
         rows.append({"method": name} | score(clean, baselines.denoise(name, noisy, sigma)).means())
-        advance()
     return sorted(rows, key=lambda row: float(row["psnr"]))
 
 

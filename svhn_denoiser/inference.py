@@ -26,9 +26,7 @@ def load_model(path: Path) -> keras.Model:
         raise DenoiserError(f"{path}: is no model that Keras can load: {error}") from error
     shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if shapes != ((None, None, None, 3),) * 2:
-        raise DenoiserError(
-            f"{path}: maps {shapes[0]} to {shapes[1]}, expected colour pictures of any size to the same."
-        )
+        raise DenoiserError(f"{path}: maps {shapes[0]} to {shapes[1]}, not colour pictures of any size to the same.")
     return model
 
 

@@ -34,6 +34,9 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.clean)
 
+    def __getitem__(self, chosen: slice | list[int]) -> "Pairs":
+        return Pairs(self.noisy[chosen], self.clean[chosen], self.digits[chosen])
+
 
 def as_float(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """8-bit values as float32 in [0, 1]."""

@@ -81,6 +81,9 @@ class Training:
         keras.utils.set_random_seed(params.seed)
         device.configure(settings)
         self.batches = Batches(train, params)
+        # on one device and in float32 whatever the training's precision: what is validated is what is published
+        with device.float32():
+            self.plain = networks.build(settings)
         with device.scope():
             self.model = networks.build(settings)
             self.model.compile(optimizer=self._optimizer(), loss=LOSSES[settings.loss], jit_compile=device.jit_compile)
@@ -115,18 +118,17 @@ class Training:
 
     def published(self) -> keras.Model:
         """The best weights so far as the model that is published."""
-        self.model.set_weights(self.best)
-        keras.backend.clear_session()
-        with self.device.float32():
-            return export(self.model, networks.build(self.params.train))
+        self.plain.set_weights(self.best)
+        return export(self.plain)
 
     def resume(self) -> Progress:
         """Read the state of an unfinished training of the same settings, code, pairs and machine, if there is one."""
         if not (self.state / "progress.json").exists():
             return self.progress
         saved = json.loads((self.state / "progress.json").read_text())
-        self.model.optimizer.build(self.model.trainable_variables)
-        self.model.load_weights(self.state / "training.weights.h5")
+        with self.device.scope():
+            self.model.optimizer.build(self.model.trainable_variables)
+            self.model.load_weights(self.state / "training.weights.h5")
         with np.load(self.state / "best.npz") as best:
             self.best = [best[name] for name in best.files]
         self.progress = Progress(**(saved | {"history": [Epoch(**row) for row in saved["history"]]}))
@@ -179,11 +181,12 @@ class Training:
         own = self.model.get_weights()
         if self.params.train.weight_averaging is not None:
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
-        score = float(np.mean(validation_psnr(self.model, self.validation)))
-        if score > self.progress.best_psnr:
-            self.progress.best_psnr, self.progress.best_epoch = score, epoch
-            self.best = self.model.get_weights()
+        averaged = self.model.get_weights()
         self.model.set_weights(own)
+        self.plain.set_weights(averaged)
+        score = float(np.mean(validation_psnr(self.plain, self.validation)))
+        if score > self.progress.best_psnr:
+            self.progress.best_psnr, self.progress.best_epoch, self.best = score, epoch, averaged
         return score
 
     def keep(self) -> None:

@@ -8,16 +8,10 @@ from typing import Any
 from svhn_denoiser.backend import keras
 
 
-def export(trained: keras.Model, rebuilt: keras.Model) -> keras.Model:
-    """The model that is published: float32 whatever the training's precision, its output clipped to [0, 1].
-
-    Args:
-        trained: the network as trained.
-        rebuilt: the same network, built anew under float32.
-    """
-    rebuilt.set_weights(trained.get_weights())
-    clipped = keras.layers.ReLU(max_value=1.0, name="clipped")(rebuilt.output)
-    return keras.Model(rebuilt.input, clipped, name=rebuilt.name)
+def export(network: keras.Model) -> keras.Model:
+    """The model that is published: a network with its output clipped to [0, 1]."""
+    clipped = keras.layers.ReLU(max_value=1.0, name="clipped")(network.output)
+    return keras.Model(network.input, clipped, name=network.name)
 
 
 def save(model: keras.Model, path: Path) -> None:

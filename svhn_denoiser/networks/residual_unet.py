@@ -14,9 +14,10 @@ import itertools
 
 from svhn_denoiser.backend import keras
 
-# halvings after the first one, and how the channels grow with each
+# resolutions at which it works, how the channels grow from one to the next, and residual blocks at each
 LEVELS = 3
 GROWTH = 1.5
+BLOCKS = 2
 
 
 def build(width: int) -> keras.Model:
@@ -30,20 +31,26 @@ def build(width: int) -> keras.Model:
     x = _convolution(widths[0], 4, strides=2)(noisy)
     skips = []
     for filters, deeper in itertools.pairwise(widths):
-        x = _block(x, filters)
+        x = _blocks(x, filters)
         skips.append(x)
         x = _convolution(deeper, 2, strides=2)(x)
-    x = _block(x, widths[-1])
+    x = _blocks(x, widths[-1])
     for filters, skip in zip(reversed(widths[:-1]), reversed(skips), strict=True):
         x = keras.layers.Conv2DTranspose(filters, 2, strides=2, use_bias=False, kernel_initializer="he_normal")(x)
         x = keras.layers.Add()([x, skip])
-        x = _block(x, filters)
+        x = _blocks(x, filters)
     # zeros: the untrained network returns its input, and training starts at the noisy picture's PSNR
     correction = keras.layers.Conv2DTranspose(
         3, 4, strides=2, padding="same", use_bias=False, kernel_initializer="zeros", name="correction"
     )(x)
     denoised = keras.layers.Add(dtype="float32", name="denoised")([noisy, correction])
     return keras.Model(noisy, denoised, name="residual_unet")
+
+
+def _blocks(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:
+    for _ in range(BLOCKS):
+        x = _block(x, filters)
+    return x
 
 
 def _block(x: keras.KerasTensor, filters: int) -> keras.KerasTensor:

@@ -1,0 +1,140 @@
+"""The networks: their shapes, their sizes, and the file that is published."""
+
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from svhn_denoiser import networks
+from svhn_denoiser.backend import keras
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.inference import denoise, load_model
+from svhn_denoiser.networks.model_file import export, save
+from tests.example_settings import changed
+
+NAMES = ["residual-unet", "dncnn", "autoencoder-2021"]
+
+
+def build(settings, name: str, width: int = 8) -> keras.Model:
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(3)
+    return networks.build(changed(settings, train__network=name, train__width=width).train)
+
+
+@pytest.fixture(params=NAMES)
+def network(request, settings):
+    return build(settings, request.param)
+
+
+def test_every_network_keeps_the_size_of_its_pictures(network):
+    for height, width in ((32, 32), (48, 16)):
+        assert network.predict_on_batch(np.zeros((2, height, width, 3), np.float32)).shape == (2, height, width, 3)
+
+
+def test_the_2021_network_has_its_layers_and_8163_parameters(settings):
+    network = build(settings, "autoencoder-2021")
+    assert network.count_params() == 8163
+    kinds = [type(layer).__name__ for layer in network.layers[1:]]
+    assert kinds == ["Conv2D", "MaxPooling2D"] * 3 + ["Conv2D", "UpSampling2D"] * 3 + ["Conv2D"]
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.filters for layer in convolutions] == [32, 8, 8, 8, 8, 32, 3]
+    assert {layer.kernel_size for layer in convolutions} == {(3, 3)}
+    assert {layer.activation.__name__ for layer in convolutions} == {"relu"}
+
+
+def test_dncnn_is_as_published(settings):
+    network = build(settings, "dncnn")
+    convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert [layer.filters for layer in convolutions] == [64] * 16 + [3]
+    assert sum(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers) == 15
+
+
+def test_the_untrained_residual_network_returns_its_input(settings, pictures):
+    noisy = pictures[:4].astype(np.float32) / 255
+    np.testing.assert_allclose(build(settings, "residual-unet").predict_on_batch(noisy), noisy, atol=1e-6)
+
+
+def test_the_residual_network_is_bias_free_so_scaling_its_input_scales_its_output(settings, pictures):
+    network = build(settings, "residual-unet")
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.normal(0, 0.05, weight.shape) for weight in network.get_weights()])
+    noisy = pictures[:4].astype(np.float32) / 255
+    once, half = network.predict_on_batch(noisy), network.predict_on_batch(noisy / 2)
+    assert np.abs(once - noisy).max() > 0.01  # the weights do something
+    np.testing.assert_allclose(half, once / 2, atol=1e-5)
+
+
+class TestModelFile:
+    @pytest.fixture
+    def file(self, network, tmp_path):
+        save(export(network), tmp_path / "denoiser.keras")
+        return tmp_path / "denoiser.keras"
+
+    def test_what_it_gives_is_float32_and_clipped(self, file):
+        model = load_model(file)
+        wild = np.random.default_rng(0).normal(0.5, 2, (2, 32, 32, 3)).astype(np.float32)
+        out = model.predict_on_batch(wild)
+        assert out.dtype == np.float32
+        assert out.min() >= 0
+        assert out.max() <= 1
+
+    def test_plain_keras_loads_it_in_safe_mode_without_this_package(self, file, tmp_path):
+        program = f"""
+import sys
+sys.modules["svhn_denoiser"] = None  # importing it would fail
+import keras, numpy as np
+model = keras.saving.load_model({str(file)!r}, safe_mode=True)
+print(model.predict_on_batch(np.zeros((1, 40, 24, 3), np.float32)).shape)
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == "(1, 40, 24, 3)"
+
+    def test_it_carries_no_date(self, file):
+        with zipfile.ZipFile(file) as archive:
+            assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+            assert b"date" not in archive.read("metadata.json")
+
+    def test_nothing_else_is_left_in_its_folder(self, file):
+        assert [path.name for path in file.parent.iterdir()] == ["denoiser.keras"]
+
+
+class TestInference:
+    @pytest.fixture(scope="class")
+    def model(self, settings):
+        model = build(settings, "residual-unet")
+        rng = np.random.default_rng(0)
+        model.set_weights([rng.normal(0, 0.05, weight.shape) for weight in model.get_weights()])
+        return model
+
+    @pytest.mark.parametrize("size", [(32, 32), (33, 47), (1, 1), (3, 100)])
+    def test_any_size_comes_back_as_it_was(self, model, size):
+        pictures = np.random.default_rng(1).random((3, *size, 3), np.float32)
+        denoised = denoise(model, pictures)
+        assert denoised.shape == pictures.shape
+        assert np.isfinite(denoised).all()
+
+    def test_the_size_of_batches_changes_nothing(self, model, pictures):
+        noisy = pictures[:50].astype(np.float32) / 255
+        np.testing.assert_allclose(denoise(model, noisy, 7), denoise(model, noisy, 256), atol=1e-5)
+
+    def test_a_shape_that_is_no_set_of_colour_pictures_is_refused(self, model):
+        with pytest.raises(ValueError, match=r"\(N, H, W, 3\)"):
+            denoise(model, np.zeros((32, 32, 3), np.float32))
+
+    def test_a_missing_model_is_named(self, tmp_path):
+        with pytest.raises(DenoiserError, match=r"denoiser\.keras: no such file"):
+            load_model(tmp_path / "denoiser.keras")
+
+    def test_a_file_that_is_no_model_is_named(self, tmp_path):
+        (tmp_path / "denoiser.keras").write_text("<html>404</html>")
+        with pytest.raises(DenoiserError, match=r"denoiser\.keras: is no model"):
+            load_model(tmp_path / "denoiser.keras")
+
+    def test_a_model_for_something_else_is_refused(self, tmp_path):
+        keras.Sequential([keras.Input((10,)), keras.layers.Dense(2)]).save(tmp_path / "classifier.keras")
+        with pytest.raises(DenoiserError, match="not colour pictures of any size"):
+            load_model(tmp_path / "classifier.keras")
