@@ -1,0 +1,391 @@
+"""Runs arrive where people look for them, say where they come from, and end as they ended."""
+
+import dataclasses
+import io
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from svhn_denoiser import tracking
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.params import Params
+from svhn_denoiser.tracking import TrainingRun, connect, training_run
+from tests.example_settings import ROOT
+
+DATA_HASH = "0123456789abcdef0123456789abcdef"
+
+
+def _lock_file(folder: Path) -> None:
+    (folder / "dvc.lock").write_text(
+        f"schema: '2.0'\nstages:\n  generate:\n    cmd: x\n    outs:\n    - path: data/noisy\n      hash: md5\n"
+        f"      md5: {DATA_HASH}.dir\n"
+    )
+
+
+def _python(code: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    # as a stage runs: a process of its own, without what pytest and earlier tests left in the environment
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "PYTEST_", "DVC_"))}
+    clean.pop("CI", None)
+    clean |= {"PYTHONPATH": str(ROOT), **environment}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=clean, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def _train(settings: Params, during: Callable[[TrainingRun], None]) -> None:
+    with training_run(settings) as run:
+        during(run)
+
+
+def _last_run() -> Any:
+    store = connect()
+    (run,) = store.client.search_runs([store.experiment_id], max_results=1)
+    return run
+
+
+def test_a_run_holds_settings_origin_data_curves_and_pictures(store_folder: Path, settings: Params) -> None:
+    _lock_file(store_folder)
+    with training_run(settings, name="first", tags={"device": "cpu"}) as run:
+        run.log_epoch(1, {"loss": 0.5, "validation_psnr": 25.0})
+        run.log_epoch(2, {"loss": 0.25, "validation_psnr": 28.0})
+        png = io.BytesIO()
+        Image.new("RGB", (4, 2)).save(png, "PNG")
+        run.log_pictures({"drawn": np.zeros((8, 8, 3), np.uint8), "read": png.getvalue()}, step=2)
+    client = run.store.client
+    found = client.get_run(run.run_id)
+    assert found.info.status == "FINISHED"
+    assert found.info.run_name == "first"
+    assert found.data.params["train.epochs"] == "30"
+    assert found.data.params["evaluate.noise_levels"] == "[0.02, 0.05, 0.1, 0.15, 0.2, 0.3]"
+    assert found.data.params["train.network"] == "residual-unet"
+    tags = {"device": "cpu", "resumed": "no", "data_hash": DATA_HASH, "network": "residual-unet", "data_source": "svhn"}
+    assert tags.items() <= found.data.tags.items()
+    assert [(m.step, m.value) for m in client.get_metric_history(run.run_id, "loss")] == [(1, 0.5), (2, 0.25)]
+    (data,) = found.inputs.dataset_inputs
+    assert data.dataset.digest == DATA_HASH
+    pictures = [file.path for file in client.list_artifacts(run.run_id, "images") if file.path.endswith(".png")]
+    assert len(pictures) == 2
+    assert Path(store_folder / "mlartifacts" / run.run_id / "artifacts" / pictures[0]).is_file()
+
+
+def test_system_metrics_are_recorded(store_folder: Path, settings: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
+    with training_run(settings) as run:
+        deadline = time.monotonic() + 10
+        while not any(key.startswith("system/cpu") for key in run.store.client.get_run(run.run_id).data.metrics):
+            assert time.monotonic() < deadline, "no system metric arrived"
+            time.sleep(0.1)
+
+
+def test_the_experiment_names_the_run_and_the_commit(
+    store_folder: Path, settings: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "brave-owl")
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", "c0ffee")
+    with training_run(settings) as run:
+        pass
+    found = run.store.client.get_run(run.run_id)
+    assert found.info.run_name == "brave-owl"
+    assert found.data.tags["dvc_experiment"] == "brave-owl"
+    assert found.data.tags["git_commit"] == "c0ffee"
+
+
+def test_a_change_that_is_not_committed_is_told_but_dvc_lock_is_none(
+    tmp_path: Path, settings: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DVC_EXP_BASELINE_REV", raising=False)
+    monkeypatch.chdir(tmp_path)
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for name in ("params.yaml", "dvc.lock"):
+        (tmp_path / name).write_text("{}\n")
+    for arguments in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "begin"]):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    (tmp_path / "dvc.lock").write_text("stages: {}\n")
+    assert tracking.lineage(settings)["git_dirty"] == "no"
+    assert len(tracking.lineage(settings)["git_commit"]) == 40
+    (tmp_path / "params.yaml").write_text("seed: 1\n")
+    assert tracking.lineage(settings)["git_dirty"] == "yes"
+
+
+def test_runs_of_a_temporary_copy_arrive_in_the_repository(
+    store_folder: Path, tmp_path: Path, settings: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    (copy / ".git").mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    monkeypatch.setenv("DVC_ROOT", str(store_folder))
+    with training_run(settings) as run:
+        run.log_pictures({"p": np.zeros((8, 8, 3), np.uint8)}, 1)
+    monkeypatch.delenv("DVC_ROOT")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.chdir(store_folder)
+    assert tracking.run_exists(connect(), run.run_id)
+    assert (store_folder / "mlartifacts" / run.run_id).is_dir()
+    assert not list(copy.glob("ml*"))
+
+
+def test_the_store_is_the_repositorys_from_any_folder_in_it(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / "docs").mkdir()
+    monkeypatch.chdir(repository / "docs")
+    assert tracking.tracking_uri() == f"sqlite:///{repository}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other/store.db")
+    assert tracking.tracking_uri() == f"sqlite:///{repository}/other/store.db"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED"), (DenoiserError, "FAILED")]
+)
+def test_a_run_ends_as_the_training_ended(
+    store_folder: Path, settings: Params, error: type[BaseException], status: str
+) -> None:
+    with pytest.raises(error), training_run(settings) as run:
+        raise error
+    assert run.store.client.get_run(run.run_id).info.status == status
+
+
+def test_a_cancelled_job_leaves_no_run_that_seems_to_go_on(store_folder: Path, settings: Params) -> None:
+    def cancel(run: TrainingRun) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    with pytest.raises(SystemExit) as end:
+        _train(settings, cancel)
+    assert end.value.code == 128 + signal.SIGTERM
+    assert _last_run().info.status == "KILLED"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_resumed_training_goes_on_in_its_run(store_folder: Path, settings: Params) -> None:
+    def interrupt(run: TrainingRun) -> None:
+        run.log_epoch(1, {"loss": 0.5})
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _train(settings, interrupt)
+    first = _last_run().info.run_id
+    with training_run(settings, run_id=first, resumed=True) as second:
+        assert second.store.client.get_run(first).info.status == "RUNNING"
+        second.log_epoch(2, {"loss": 0.25})
+    assert second.run_id == first
+    assert _last_run().info.status == "FINISHED"
+    assert _last_run().data.tags["resumed"] == "yes"
+    assert [m.step for m in second.store.client.get_metric_history(first, "loss")] == [1, 2]
+
+
+def test_a_resumed_training_whose_run_is_gone_gets_a_new_one_that_says_so(store_folder: Path, settings: Params) -> None:
+    with training_run(settings) as first:
+        pass
+    first.store.client.delete_run(first.run_id)
+    with training_run(settings, run_id=first.run_id, resumed=True) as second:
+        pass
+    assert second.run_id != first.run_id
+    assert second.store.client.get_run(second.run_id).data.tags["resumed_from"] == first.run_id
+
+
+def test_a_result_from_another_machine_gets_one_stand_in(store_folder: Path) -> None:
+    store = connect()
+    elsewhere = "f" * 32
+    first, second = tracking.ensure_run(store, elsewhere), tracking.ensure_run(store, elsewhere)
+    assert first == second != elsewhere
+    assert store.client.get_run(first).data.tags["restored_from"] == elsewhere
+    assert store.client.get_run(first).info.status == "FINISHED"
+    assert tracking.ensure_run(store, first) == first
+
+
+def test_final_scores_are_six_numbers_and_the_report_is_attached(
+    store_folder: Path, settings: Params, tmp_path: Path
+) -> None:
+    (tmp_path / "reports/images").mkdir(parents=True)
+    for name in ("report.html", "images/best.png", "registration.json"):
+        (tmp_path / "reports" / name).write_text("<p>")
+    means = {"psnr": 20.0, "ssim": 0.5, "psnr_low": 19.0}
+    store = connect()
+    with training_run(settings) as run:
+        pass
+    for denoised in (32.0, 33.0):
+        scores = {
+            "noisy": means,
+            "denoised": {**means, "psnr": denoised},
+            "gain": means,
+            "baselines": {"median": means},
+        }
+        tracking.log_scores(store, run.run_id, scores)
+    tracking.log_report(store, run.run_id, tmp_path / "reports")
+    metrics = store.client.get_run(run.run_id).data.metrics
+    names = {f"{group}.{score}" for group in ("noisy", "denoised", "gain") for score in ("psnr", "ssim")}
+    assert {name for name in metrics if not name.startswith("system/")} == names
+    assert metrics["denoised.psnr"] == 33.0
+    attached = [file.path for file in store.client.list_artifacts(run.run_id, "reports")]
+    assert attached == ["reports/images", "reports/report.html"]
+    assert [file.path for file in store.client.list_artifacts(run.run_id, "reports/images")] == [
+        "reports/images/best.png"
+    ]
+
+
+_SIX = """
+import multiprocessing
+from pathlib import Path
+from svhn_denoiser import params, tracking
+from mlflow.telemetry import get_telemetry_client
+
+settings = params.load(Path({params!r}))
+
+def train(number, together):
+    together.wait()
+    with tracking.training_run(settings, name=f"run {{number}}") as run:
+        run.log_epoch(1, {{"loss": 1.0}})
+
+context = multiprocessing.get_context("fork")
+together = context.Barrier(6)
+processes = [context.Process(target=train, args=(number, together)) for number in range(6)]
+for process in processes: process.start()
+for process in processes: process.join()
+assert [process.exitcode for process in processes] == [0] * 6
+assert get_telemetry_client() is None
+"""
+
+
+def test_six_processes_may_open_a_fresh_store_at_once_and_all_is_quiet(repository: Path) -> None:
+    code = _SIX.format(params=str(ROOT / "params.yaml"))
+    done = _python(code, repository, PATH="/nonexistent")  # and no git to be found
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    store = connect()
+    runs = store.client.search_runs([store.experiment_id])
+    assert sorted(run.info.run_name for run in runs) == [f"run {number}" for number in range(6)]
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_a_server_takes_runs_and_decides_where_their_files_go(
+    repository: Path, settings: Params, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.replace("//", "//someone:secret@"))
+    with training_run(settings) as run:
+        run.log_epoch(1, {"loss": 0.5})
+        run.log_pictures({"p": np.zeros((8, 8, 3), np.uint8)}, 1)
+    tracking.write_run(repository / "reports/run.json", run.store, run.run_id)
+    written = (repository / "reports/run.json").read_text()
+    assert json.loads(written) == {"experiment": "svhn-denoiser", "run_id": run.run_id, "tracking_uri": server}
+    assert run.store.client.get_run(run.run_id).info.status == "FINISHED"
+    assert run.store.client.get_run(run.run_id).info.artifact_uri.startswith("mlflow-artifacts:")
+    assert len(run.store.client.list_artifacts(run.run_id, "images")) == 2
+    assert not list(repository.glob("ml*"))
+
+
+def test_no_server_is_said_soon_by_name_and_without_the_password(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:secret@127.0.0.1:{port}")
+    began = time.monotonic()
+    with pytest.raises(DenoiserError, match=f"http://127.0.0.1:{port}: no MLflow server") as error:
+        connect()
+    assert time.monotonic() - began < 15
+    assert "secret" not in str(error.value)
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
+
+
+def test_a_server_that_hangs_is_said_soon(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")  # the user's own, in place of ours
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        began = time.monotonic()
+        with pytest.raises(DenoiserError, match=address):
+            connect()
+        assert time.monotonic() - began < 15
+
+
+def test_a_store_that_takes_no_more_ends_the_training_with_a_sentence(store_folder: Path, settings: Params) -> None:
+    def lose(run: TrainingRun) -> None:
+        run.store.client.delete_run(run.run_id)
+        run.log_epoch(1, {"loss": 0.5})
+
+    with pytest.raises(DenoiserError, match="takes no more records"):
+        _train(settings, lose)
+
+
+@pytest.mark.parametrize("address", ["postgresql://u:secret@host/db", "file:///tmp/mlruns", "mlruns"])
+def test_other_kinds_of_store_are_refused(repository: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    with pytest.raises(DenoiserError, match="expected the address of an MLflow server") as error:
+        connect()
+    assert "secret" not in str(error.value)
+
+
+def test_a_file_that_is_no_store_is_said_at_once(repository: Path) -> None:
+    (repository / "mlflow.db").write_text("this is no database, whatever its name says" * 100)
+    began = time.monotonic()
+    with pytest.raises(DenoiserError, match=r"mlflow\.db: is no usable MLflow store.*Move the file away"):
+        connect()
+    assert time.monotonic() - began < 5
+
+
+def test_a_store_of_another_version_is_said(store_folder: Path) -> None:
+    with sqlite3.connect(store_folder / "mlflow.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+    with pytest.raises(DenoiserError, match="out-of-date database schema"):
+        connect()
+
+
+def test_who_only_reads_makes_no_store(repository: Path) -> None:
+    with pytest.raises(DenoiserError, match="no MLflow store there yet"):
+        connect(create=False)
+    assert not list(repository.glob("ml*"))
+
+
+def test_a_moved_store_is_said_before_files_are_lost(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect()
+    moved = store_folder.rename(store_folder.with_name("moved"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.chdir(moved)
+    with pytest.raises(DenoiserError, match="was moved here"):
+        connect()
+    store_folder.symlink_to(moved)
+    (moved / "mlartifacts").mkdir()
+    connect()
+
+
+def test_a_deleted_experiment_can_be_brought_back(store_folder: Path) -> None:
+    store = connect()
+    store.client.delete_experiment(store.experiment_id)
+    with pytest.raises(DenoiserError, match=f"restore --experiment-id {store.experiment_id}"):
+        connect()
+
+
+def test_settings_hash_alike_whatever_their_file_looks_like(settings: Params) -> None:
+    same = Params.model_validate(dict(reversed(settings.model_dump(by_alias=True).items())))
+    other = settings.model_copy(update={"seed": settings.seed + 1})
+    assert tracking.params_hash(same) == tracking.params_hash(settings) != tracking.params_hash(other)
+
+
+def test_the_hash_of_an_output_is_dvcs_own(tmp_path: Path) -> None:
+    assert tracking.dvc_hash("data/noisy", tmp_path / "dvc.lock") is None
+    _lock_file(tmp_path)
+    assert tracking.dvc_hash("data/noisy", tmp_path / "dvc.lock") == DATA_HASH
+    assert tracking.dvc_hash("data/other", tmp_path / "dvc.lock") is None
+    (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: [\n")
+    with pytest.raises(DenoiserError, match="Delete it and run `dvc repro`"):
+        tracking.dvc_hash("data/noisy", tmp_path / "dvc.lock")
+
+
+def test_no_store_is_named_with_its_credentials(repository: Path) -> None:
+    assert tracking.public_uri("https://a:b@host:5000/prefix") == "https://host:5000/prefix"
+    store = tracking.Store("http://u:p@host", client=None, experiment_id="1")
+    assert dataclasses.replace(store, uri=f"sqlite:///{repository}/mlflow.db").name == "sqlite:///mlflow.db"
+    assert store.name == "http://host"
