@@ -1,0 +1,181 @@
+"""What the register stage does: score the model beside the champion, register it, and let the gate decide."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from svhn_denoiser import gate, registry, tracking
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.evaluation import Denoiser, Scores, score_pairs
+from svhn_denoiser.gate import Decision, Rival
+from svhn_denoiser.inference import denoise, load_model
+from svhn_denoiser.pairs import Pairs
+from svhn_denoiser.params import Params
+from svhn_denoiser.registry import ChampionChangedError, Version
+from svhn_denoiser.tracking import Store
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and what is known of it: what the stages before this one left.
+
+    Attributes:
+        model_file: as Keras saved it.
+        run_id: the MLflow run that trained it.
+        data_source: what it was trained on, as data/raw/source.json has it.
+        scores: reports/metrics.json.
+    """
+
+    model_file: Path
+    run_id: str
+    data_source: str
+    scores: Mapping[str, Any]
+
+
+def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> dict[str, Any]:
+    """Register a model as challenger and make it champion if the gate lets it.
+
+    The same run and model register once, however often this is called; an interrupted call is completed by the next.
+
+    Args:
+        params: all settings; the gate's thresholds among them.
+        trained: the model.
+        test: the pairs that champion and challenger are scored on.
+        reports: a folder that is attached to the run.
+
+    Returns:
+        What was decided and why, for reports/registration.json.
+
+    Raises:
+        DenoiserError: the store cannot be reached, or a model cannot be loaded.
+    """
+    model = load_model(trained.model_file)
+    sha256 = registry.sha256_of(trained.model_file)
+    store = tracking.connect()
+    with tracking.explained(store):
+        run_id = tracking.ensure_run(store, trained.run_id)
+        tracking.log_scores(store, run_id, trained.scores)
+        tracking.log_report(store, run_id, reports)
+        tags = _tags(store, run_id, params, trained)
+        version = registry.add(store, model, sha256=sha256, run_id=run_id, tags=tags)
+        scores = score_pairs(test, _denoiser(model))
+        before, decision = _decide_and_promote(store, params, version, scores, test)
+        if before is None or before.number != version.number:
+            outcome = "passed" if decision.promoted else "refused"
+            registry.note(store, version, {"gate": outcome, "gate_reason": " ".join(decision.reasons)})
+        after = registry.champion(store)
+    return {
+        "model": registry.MODEL,
+        "version": version.number,
+        "run_id": run_id,
+        "champion_before": before.number if before else None,
+        "champion_after": after.number if after else None,
+        "gate": params.register_.gate.model_dump(),
+        **{key: _json_number(value) for key, value in asdict(decision).items()},
+    }
+
+
+def _decide_and_promote(
+    store: Store, params: Params, version: Version, scores: tuple[Scores, Scores], test: Pairs
+) -> tuple[Version | None, Decision]:
+    while True:
+        champion = registry.champion(store)
+        decision = _decide(store, params, version, champion, scores, test)
+        if not decision.promoted:
+            return champion, decision
+        try:
+            registry.promote(store, version, over=champion, by="gate", reason=" ".join(decision.reasons))
+        except ChampionChangedError:
+            # somebody else was faster: it is their model that must be beaten now
+            continue
+        return champion, decision
+
+
+def _decide(
+    store: Store,
+    params: Params,
+    version: Version,
+    champion: Version | None,
+    scores: tuple[Scores, Scores],
+    test: Pairs,
+) -> Decision:
+    noisy, challenger = scores
+    no_comparison = Decision(False, (), len(test), float(np.mean(challenger.psnr) - np.mean(noisy.psnr)))
+    if champion is not None and champion.tags.get("sha256") == version.tags["sha256"]:
+        same = f"It is the champion's model (version {champion.number}), byte for byte: there is nothing to do."
+        return _because(no_comparison, same)
+    left = next((v for v in registry.versions(store) if _rolled_back(v, version.tags["sha256"])), None)
+    if left is not None:
+        reason = left.tags.get("rolled_back_reason", "")
+        return _because(
+            no_comparison,
+            f"This model was champion as version {left.number} and was rolled back on {left.tags['rolled_back_at']} "
+            f"({reason}): only a person makes it champion again, with `svhn-denoiser registry promote`.",
+        )
+    rival = None if champion is None else _rival(store, champion, test)
+    return gate.decide(
+        params.register_.gate,
+        noisy=noisy,
+        challenger=challenger,
+        data_source=version.tags["data_source"],
+        champion=rival,
+        samples=params.evaluate.bootstrap_samples,
+        seed=params.seed,
+    )
+
+
+def _rolled_back(version: Version, sha256: str) -> bool:
+    return version.tags.get("sha256") == sha256 and "rolled_back_at" in version.tags
+
+
+def _because(decision: Decision, reason: str) -> Decision:
+    return Decision(decision.promoted, (reason,), decision.pictures, decision.psnr_over_noisy)
+
+
+def _rival(store: Store, champion: Version, test: Pairs) -> Rival:
+    with TemporaryDirectory() as folder:
+        uri = f"models:/{registry.MODEL}/{champion.number}"
+        try:
+            model = load_model(registry.fetch(store, uri, Path(folder)))
+        except DenoiserError as error:
+            raise DenoiserError(
+                f"the champion (version {champion.number}) cannot be compared with: {error} "
+                f"Make another version champion with `svhn-denoiser registry promote VERSION`."
+            ) from error
+        _, scores = score_pairs(test, _denoiser(model))
+        return Rival(champion.number, scores, champion.tags.get("data_source"))
+
+
+def _denoiser(model: "keras.Model") -> Denoiser:
+    return lambda noisy: denoise(model, noisy)
+
+
+def _tags(store: Store, run_id: str, params: Params, trained: Trained) -> dict[str, str]:
+    # the run knows what the training saw; what is here now stands in for it only where the run was restored
+    run = store.client.get_run(run_id).data.tags
+    names = ("git_commit", "git_dirty", "dvc_experiment", "data_hash", "params_hash", "restored_from")
+    seen = {**tracking.lineage(params), **run}
+    noise = trained.scores["noise"]
+    return {
+        **{name: seen[name] for name in names if name in seen},
+        "data_source": trained.data_source,
+        "network": str(trained.scores["network"]),
+        "noise": f"{noise['kind']} {noise['strength']}",
+        "pictures": str(trained.scores["pictures"]),
+        "psnr": repr(trained.scores["denoised"]["psnr"]),
+        "ssim": repr(trained.scores["denoised"]["ssim"]),
+        "noisy_psnr": repr(trained.scores["noisy"]["psnr"]),
+        "noisy_ssim": repr(trained.scores["noisy"]["ssim"]),
+    }
+
+
+def _json_number(value: Any) -> Any:
+    # JSON has no NaN
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,305 @@
+"""Versions of the model in MLflow's registry: who is champion, who was before, and the way back.
+
+`champion` is the version that people denoise with, `challenger` the one that was registered last. MLflow's aliases keep
+no history, so each promotion and each rollback leaves its traces as tags of the version.
+"""
+
+import datetime
+import getpass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.tracking import Store  # before MLflow: it decides what MLflow prints and reports
+
+# isort: split
+from mlflow.artifacts import download_artifacts
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import Schema, TensorSpec
+
+if TYPE_CHECKING:
+    import keras
+
+MODEL = "svhn-denoiser"
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+
+# what Keras needs to load and run the model; MLflow would find this out by loading it, in 8 s instead of 0.1
+_REQUIREMENTS = ("keras", "tensorflow", "numpy")
+_NOBODY = "none"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the registered model, with its tags: scores, lineage, and what became of it."""
+
+    number: int
+    aliases: tuple[str, ...]
+    run_id: str
+    created: str
+    tags: Mapping[str, str]
+
+    def score(self, name: str) -> float | None:
+        """A score of the test pictures when the version was registered: psnr, ssim, noisy_psnr, noisy_ssim."""
+        return float(self.tags[name]) if name in self.tags else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for programs to read as JSON."""
+        scores = {name: self.score(name) for name in ("psnr", "ssim", "noisy_psnr", "noisy_ssim")}
+        others = {key: value for key, value in sorted(self.tags.items()) if key not in scores}
+        return {
+            "version": self.number,
+            "aliases": list(self.aliases),
+            "run_id": self.run_id,
+            "created": self.created,
+            **scores,
+            "tags": others,
+        }
+
+
+class ChampionChangedError(Exception):
+    """Another registration made its version champion while this one was being compared."""
+
+
+def versions(store: Store) -> list[Version]:
+    """All versions, the newest first; none where nothing was registered yet."""
+    aliases = _aliases(store)
+    if aliases is None:
+        return []
+    found: list[ModelVersion] = []
+    page = None
+    while page is None or page.token:
+        page = store.client.search_model_versions(f"name='{MODEL}'", page_token=page.token if page else None)
+        found += page
+    return sorted((_version(entry, aliases) for entry in found), key=lambda version: -version.number)
+
+
+def champion(store: Store) -> Version | None:
+    """The version with the alias `champion`, if there is one."""
+    aliases = _aliases(store) or {}
+    return find(store, CHAMPION) if CHAMPION in aliases else None
+
+
+def find(store: Store, name: str) -> Version:
+    """A version by its number or alias.
+
+    Raises:
+        DenoiserError: there is none; the message lists those there are.
+    """
+    aliases = _aliases(store)
+    if aliases is None:
+        raise DenoiserError(f"{store.name}: no version of {MODEL} is registered yet. `dvc repro` registers one.")
+    number = aliases.get(name, name)
+    if number.isdecimal():
+        try:
+            return _version(store.client.get_model_version(MODEL, number), aliases)
+        except MlflowException as error:
+            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                raise
+    there = ", ".join([*sorted(aliases), *(str(version.number) for version in versions(store)[:20])])
+    raise DenoiserError(f"{store.name}: {MODEL} has no version {name!r}; there are {there or 'none'}.")
+
+
+def add(store: Store, model: "keras.Model", *, sha256: str, run_id: str, tags: Mapping[str, str]) -> Version:
+    """Log a model to its run and register it as `challenger`; once for each run and model.
+
+    Args:
+        store: where to.
+        model: float32 (N, H, W, 3) in [0, 1] to the same.
+        sha256: of the model's file.
+        run_id: the run that trained it.
+        tags: scores and lineage; those of a version that is there already are brought up to date.
+    """
+    with store.lock():
+        present = next((v for v in versions(store) if (v.run_id, v.tags.get("sha256")) == (run_id, sha256)), None)
+        if present is None:
+            number = _create(store, model, run_id, {**tags, "sha256": sha256})
+        else:
+            number = str(present.number)
+            _tag(store, number, tags)
+        store.client.set_registered_model_alias(MODEL, CHALLENGER, number)
+    return find(store, number)
+
+
+def note(store: Store, version: Version, tags: Mapping[str, str]) -> None:
+    """Add tags to a version, or change them."""
+    _tag(store, str(version.number), tags)
+
+
+def promote(store: Store, version: Version, *, over: Version | None, by: str, reason: str) -> None:
+    """Make a version champion, and note over which one, so that there is a way back.
+
+    Args:
+        store: where.
+        version: the new champion; a rollback that it suffered is forgotten.
+        over: the champion it was compared with.
+        by: who decided: `gate`, or a person.
+        reason: why.
+
+    Raises:
+        ChampionChangedError: the champion is another one by now.
+    """
+    number = str(version.number)
+    with store.lock():
+        now = champion(store)
+        if (now and now.number) != (over and over.number):
+            raise ChampionChangedError
+        if now is not None and now.number == version.number:
+            return
+        # tags first: whatever is champion knows the way back, even if this is interrupted here
+        promotion = {"promoted_at": _now(), "promoted_by": by, "promotion_reason": reason}
+        _tag(store, number, {**promotion, "promoted_over": str(over.number) if over else _NOBODY})
+        for key in version.tags:
+            if key.startswith("rolled_back_"):
+                store.client.delete_model_version_tag(MODEL, number, key)
+        store.client.set_registered_model_alias(MODEL, CHAMPION, number)
+
+
+def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
+    """Make the version champion again that the present champion replaced.
+
+    The version that is left will not become champion again unless a person promotes it. Going back twice goes back two
+    promotions.
+
+    Returns:
+        The version that was left, and the new champion.
+
+    Raises:
+        DenoiserError: there is no champion, it replaced none, or the one it replaced is gone or was itself left.
+    """
+    choose = "Choose one of `svhn-denoiser registry list` and promote it: `svhn-denoiser registry promote VERSION`."
+    with store.lock():
+        left = find(store, CHAMPION)
+        number = left.tags.get("promoted_over")
+        if number is None:
+            raise DenoiserError(
+                f"version {left.number} was made champion by other means, so what it replaced is not known. {choose}"
+            )
+        if number == _NOBODY:
+            raise DenoiserError(f"version {left.number} is the first champion: there is none to go back to.")
+        there = {version.number: version for version in versions(store)}
+        back = there.get(int(number))
+        if back is None:
+            raise DenoiserError(f"version {number}, which version {left.number} replaced, was deleted. {choose}")
+        if back.tags.get("rolled_back_at"):
+            raise DenoiserError(
+                f"version {number}, which version {left.number} replaced, was itself rolled back on "
+                f"{back.tags['rolled_back_at']}. {choose}"
+            )
+        traces = {"at": _now(), "by": by, "to": number, "reason": reason}
+        _tag(store, str(left.number), {f"rolled_back_{key}": value for key, value in traces.items()})
+        store.client.set_registered_model_alias(MODEL, CHAMPION, number)
+    return find(store, str(left.number)), find(store, number)
+
+
+def fetch(store: Store, uri: str, folder: Path) -> Path:
+    """Download a model's Keras file.
+
+    Args:
+        store: where from.
+        uri: an address of MLflow's: `models:/svhn-denoiser@champion`, `models:/svhn-denoiser/3`, `runs:/...`.
+        folder: where to.
+
+    Raises:
+        DenoiserError: there is no such model, or it cannot be fetched, or holds no Keras file.
+    """
+    try:
+        download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=store.uri)
+    except (MlflowException, OSError) as error:
+        raise DenoiserError(f"{uri}: cannot be fetched from {store.name}: {error}") from error
+    found = sorted(folder.rglob("model.keras"))
+    if not found:
+        raise DenoiserError(f"{uri}: holds no Keras model. Name one that `svhn-denoiser registry list` shows.")
+    return found[0]
+
+
+def person() -> str:
+    """Who is at the keyboard, for the traces of a decision."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user in a container
+        return "unknown"
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _create(store: Store, model: "keras.Model", run_id: str, tags: Mapping[str, str]) -> str:
+    import mlflow.keras
+
+    model_id = _logged(store, run_id, tags["sha256"])
+    if model_id is None:
+        pixels = Schema([TensorSpec(np.dtype(np.float32), (-1, -1, -1, 3))])
+        model_id = store.client.create_logged_model(
+            store.experiment_id, "denoiser", source_run_id=run_id, tags={"sha256": tags["sha256"]}
+        ).model_id
+        Model.log(
+            None,
+            mlflow.keras,
+            model=model,
+            model_id=model_id,
+            run_id=run_id,
+            signature=ModelSignature(inputs=pixels, outputs=pixels),
+            pip_requirements=[f"{package}=={installed(package)}" for package in _REQUIREMENTS],
+        )
+    try:
+        store.client.create_registered_model(MODEL, description="Removes noise from pictures of house numbers.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    created = store.client.create_model_version(
+        MODEL, f"models:/{model_id}", run_id, tags=dict(tags), model_id=model_id
+    )
+    return str(created.version)
+
+
+def _logged(store: Store, run_id: str, sha256: str) -> str | None:
+    # left by a registration that was interrupted before it made the version
+    wanted = f"source_run_id = '{run_id}' AND tags.sha256 = '{sha256}'"
+    complete = (
+        model for model in store.client.search_logged_models([store.experiment_id], wanted) if model.status == "READY"
+    )
+    return next((str(model.model_id) for model in complete), None)
+
+
+def _tag(store: Store, number: str, tags: Mapping[str, str]) -> None:
+    for key, value in tags.items():
+        store.client.set_model_version_tag(MODEL, number, key, value)
+
+
+def _aliases(store: Store) -> dict[str, str] | None:
+    # asked of the model: search results do not carry them
+    try:
+        aliases = store.client.get_registered_model(MODEL).aliases
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+    return {alias: str(number) for alias, number in aliases.items()}
+
+
+def _version(entry: ModelVersion, aliases: Mapping[str, str]) -> Version:
+    number = str(entry.version)
+    created = datetime.datetime.fromtimestamp(entry.creation_timestamp / 1000, datetime.UTC)
+    return Version(
+        number=int(number),
+        aliases=tuple(sorted(alias for alias, target in aliases.items() if target == number)),
+        run_id=entry.run_id or "",
+        created=created.isoformat(timespec="seconds"),
+        tags=dict(entry.tags),
+    )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

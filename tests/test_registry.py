@@ -1,0 +1,338 @@
+"""A model becomes a version once, champion if it deserves it, and there is a way back."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from svhn_denoiser import registry, tracking
+from svhn_denoiser.backend import keras
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.inference import load_model
+from svhn_denoiser.pairs import Pairs
+from svhn_denoiser.params import Params
+from svhn_denoiser.registration import Trained, register
+from svhn_denoiser.registry import Version
+from svhn_denoiser.tracking import Store, connect
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Real Keras models that do something to noise: none, a little, more."""
+    folder = tmp_path_factory.mktemp("models")
+    files = {}
+    for name, size in (("identity", 1), ("blur", 3), ("more blur", 5)):
+        pixels = keras.Input((None, None, 3))
+        # its averages take nothing from beyond the edges
+        model = keras.Model(pixels, keras.layers.AveragePooling2D(size, strides=1, padding="same")(pixels))
+        files[name] = folder / f"{name}.keras"
+        model.save(files[name])
+    return files
+
+
+@pytest.fixture(scope="module")
+def test_pairs(pictures: NDArray[np.uint8]) -> Pairs:
+    """Smooth pictures and their noisy copies: the more blur, the better."""
+    clean = pictures[:40]
+    noisy = clean + np.random.default_rng(3).normal(0, 25, clean.shape)
+    return Pairs(np.clip(noisy, 0, 255).astype(np.uint8), clean, np.zeros(40, np.uint8))
+
+
+@pytest.fixture
+def store(store_folder: Path) -> Store:
+    return connect()
+
+
+@pytest.fixture
+def version(store: Store, models: dict[str, Path]) -> Iterator[Any]:
+    """Registers a version; each call another run."""
+    model = load_model(models["blur"])
+
+    def make(**tags: str) -> Version:
+        run = store.client.create_run(store.experiment_id).info.run_id
+        return registry.add(store, model, sha256=f"{run}", run_id=run, tags=tags)
+
+    return make
+
+
+def champion_number(store: Store) -> int | None:
+    champion = registry.champion(store)
+    return champion.number if champion else None
+
+
+def promote(store: Store, version: Version) -> None:
+    registry.promote(store, version, over=registry.champion(store), by="somebody", reason="a test")
+
+
+class TestVersions:
+    def test_a_version_is_a_challenger_that_plain_mlflow_and_plain_keras_load(
+        self, store: Store, models: dict[str, Path]
+    ) -> None:
+        import mlflow
+
+        run = store.client.create_run(store.experiment_id).info.run_id
+        model = load_model(models["blur"])
+        added = registry.add(store, model, sha256="1", run_id=run, tags={"psnr": "33.25"})
+        assert (added.number, added.aliases, added.run_id) == (1, ("challenger",), run)
+        assert added.score("psnr") == 33.25
+        assert added.score("ssim") is None
+        pictures = np.random.default_rng(1).random((2, 16, 24, 3), dtype=np.float32)
+        served = mlflow.pyfunc.load_model("models:/svhn-denoiser@challenger")
+        np.testing.assert_allclose(served.predict(pictures), model.predict_on_batch(pictures), atol=1e-6)
+        (pixels,) = served.metadata.get_input_schema().inputs
+        assert (pixels.shape, pixels.type) == ((-1, -1, -1, 3), np.dtype(np.float32))
+        requirements = Path(mlflow.pyfunc.get_model_dependencies("models:/svhn-denoiser/1")).read_text().split()
+        assert f"keras=={keras.__version__}" in requirements
+        assert {line.split("==")[0] for line in requirements} == {"mlflow", "keras", "tensorflow", "numpy"}
+        assert store.client.get_run(run).outputs.model_outputs
+
+    def test_the_same_run_and_model_make_one_version(self, store: Store, models: dict[str, Path]) -> None:
+        model = load_model(models["blur"])
+        one, two = (store.client.create_run(store.experiment_id).info.run_id for _ in range(2))
+        for run, sha256, psnr in ((one, "a", "1"), (one, "a", "2"), (two, "a", "3"), (two, "b", "4")):
+            registry.add(store, model, sha256=sha256, run_id=run, tags={"psnr": psnr})
+        found = [(v.number, v.run_id, v.tags["sha256"], v.score("psnr")) for v in registry.versions(store)]
+        assert found == [(3, two, "b", 4.0), (2, two, "a", 3.0), (1, one, "a", 2.0)]
+        assert registry.find(store, "challenger").number == 3
+
+    def test_an_interrupted_registration_is_completed_and_nothing_is_doubled(
+        self, store: Store, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = load_model(models["blur"])
+        run = store.client.create_run(store.experiment_id).info.run_id
+
+        def stopped(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        for step in ("create_model_version", "set_registered_model_alias"):
+            with monkeypatch.context() as patch:
+                patch.setattr(store.client, step, stopped)
+                with pytest.raises(KeyboardInterrupt):
+                    registry.add(store, model, sha256="a", run_id=run, tags={})
+        assert registry.add(store, model, sha256="a", run_id=run, tags={}).aliases == ("challenger",)
+        assert len(registry.versions(store)) == 1
+        assert len(store.client.search_logged_models([store.experiment_id])) == 1
+
+    def test_a_version_is_found_by_number_and_alias_and_a_wrong_name_lists_what_there_is(
+        self, store: Store, version: Any
+    ) -> None:
+        with pytest.raises(DenoiserError, match="no version of svhn-denoiser is registered yet"):
+            registry.find(store, "champion")
+        version()
+        assert registry.find(store, "1") == registry.find(store, "challenger")
+        for name in ("champion", "2", "v1", "0"):
+            with pytest.raises(DenoiserError, match=f"no version '{name}'; there are challenger, 1"):
+                registry.find(store, name)
+
+    def test_a_model_that_is_not_there_cannot_be_fetched(self, store: Store, version: Any, tmp_path: Path) -> None:
+        version()
+        assert load_model(registry.fetch(store, "models:/svhn-denoiser@challenger", tmp_path / "a")) is not None
+        for uri in ("models:/svhn-denoiser@champion", "models:/other/1", "runs:/none/denoiser"):
+            with pytest.raises(DenoiserError, match=f"{uri}: cannot be fetched from sqlite:///mlflow.db"):
+                registry.fetch(store, uri, tmp_path / "b")
+
+
+class TestPromotion:
+    def test_each_promotion_notes_who_it_replaced_and_rollbacks_go_back_one_by_one(
+        self, store: Store, version: Any
+    ) -> None:
+        one, two, three = version(), version(), version()
+        for each in (one, two, three):
+            promote(store, each)
+        tags = registry.find(store, "champion").tags
+        assert (tags["promoted_over"], tags["promoted_by"], tags["promotion_reason"]) == ("2", "somebody", "a test")
+        left, back = registry.rollback(store, by="me", reason="it blurs sevens")
+        assert (left.number, back.number, champion_number(store)) == (3, 2, 2)
+        assert (left.tags["rolled_back_to"], left.tags["rolled_back_by"]) == ("2", "me")
+        assert left.tags["rolled_back_reason"] == "it blurs sevens"
+        registry.rollback(store, by="me", reason="it too")
+        assert champion_number(store) == 1
+        with pytest.raises(DenoiserError, match="version 1 is the first champion"):
+            registry.rollback(store, by="me", reason="all of them")
+        assert champion_number(store) == 1
+
+    def test_a_rollback_never_goes_to_a_version_that_was_itself_left(self, store: Store, version: Any) -> None:
+        one, two = version(), version()
+        promote(store, one)
+        promote(store, two)
+        registry.rollback(store, by="me", reason="bad")
+        promote(store, registry.find(store, "2"))  # second thoughts: forgives it
+        assert "rolled_back_at" not in registry.find(store, "2").tags
+        registry.rollback(store, by="me", reason="bad after all")
+        promote(store, version())
+        assert champion_number(store) == 3
+        registry.rollback(store, by="me", reason="bad")
+        registry.note(store, registry.find(store, "1"), {"promoted_over": "2"})
+        with pytest.raises(DenoiserError, match="version 2, which version 1 replaced, was itself rolled back"):
+            registry.rollback(store, by="me", reason="bad")
+
+    def test_a_rollback_without_a_known_way_back_says_what_to_do(self, store: Store, version: Any) -> None:
+        one, two = version(), version()
+        with pytest.raises(DenoiserError, match="no version 'champion'"):
+            registry.rollback(store, by="me", reason="bad")
+        store.client.set_registered_model_alias(registry.MODEL, "champion", "2")  # as in MLflow's own pages
+        with pytest.raises(DenoiserError, match=r"by other means.*registry promote VERSION"):
+            registry.rollback(store, by="me", reason="bad")
+        promote(store, one)
+        store.client.delete_model_version(registry.MODEL, str(two.number))
+        with pytest.raises(DenoiserError, match="version 2, which version 1 replaced, was deleted"):
+            registry.rollback(store, by="me", reason="bad")
+
+    def test_who_was_compared_with_an_older_champion_is_not_promoted(self, store: Store, version: Any) -> None:
+        one, two, three = version(), version(), version()
+        promote(store, one)
+        promote(store, two)
+        for outdated in (one, None):
+            with pytest.raises(registry.ChampionChangedError):
+                registry.promote(store, three, over=outdated, by="gate", reason="better")
+        assert champion_number(store) == 2
+        assert "promoted_at" not in registry.find(store, "3").tags
+
+    def test_the_champion_is_not_promoted_over_itself(self, store: Store, version: Any) -> None:
+        promote(store, version())
+        promote(store, registry.find(store, "1"))
+        assert registry.find(store, "champion").tags["promoted_over"] == "none"
+
+
+class TestRegistration:
+    @pytest.fixture
+    def stage(
+        self, store: Store, settings: Params, models: dict[str, Path], test_pairs: Pairs, tmp_path: Path
+    ) -> Iterator[Any]:
+        """Runs what the register stage runs; each call another training, unless it names its run."""
+        (tmp_path / "reports").mkdir()
+        (tmp_path / "reports/report.html").write_text("<p>")
+
+        def go(model: str = "blur", source: str = "svhn", run_id: str | None = None, **gate: float) -> dict[str, Any]:
+            run_id = run_id or store.client.create_run(store.experiment_id).info.run_id
+            means = {"psnr": 30.5, "ssim": 0.9}
+            scores = {"noisy": means, "denoised": means, "gain": means, "pictures": 40, "network": "residual-unet"}
+            scores["noise"] = {"kind": "gaussian", "strength": 0.1}
+            asked = settings.register_.gate.model_copy(update={"max_ssim_loss": 1.0, **gate})
+            params = settings.model_copy(update={"register_": settings.register_.model_copy(update={"gate": asked})})
+            trained = Trained(models[model], run_id, source, scores)
+            return register(params, trained, test_pairs, tmp_path / "reports")
+
+        return go
+
+    def test_the_first_is_champion_and_a_better_one_replaces_it(self, stage: Any, store: Store) -> None:
+        first, second = stage("blur"), stage("more blur")
+        assert (first["version"], first["promoted"]) == (1, True)
+        assert (first["champion_before"], first["champion_after"]) == (None, 1)
+        assert (second["champion_before"], second["champion_after"], second["promoted"]) == (1, 2, True)
+        assert 0 < second["psnr_gain_low"] < second["psnr_gain"] < second["psnr_gain_high"]
+        assert second["pictures"] == 40
+        champion = registry.find(store, "champion")
+        assert champion.tags["promoted_by"] == "gate"
+        assert champion.tags["promotion_reason"] == " ".join(second["reasons"])
+        assert (champion.score("psnr"), champion.tags["noise"]) == (30.5, "gaussian 0.1")
+        assert champion.tags["data_source"] == "svhn"
+        assert len(champion.tags["params_hash"]) == 32
+        json.dumps(second, allow_nan=False)
+
+    def test_a_worse_one_stays_challenger(self, stage: Any, store: Store) -> None:
+        stage("more blur")
+        worse, useless = stage("blur"), stage("identity")
+        assert not worse["promoted"]
+        assert not useless["promoted"]
+        assert champion_number(store) == 1
+        assert "version 1) by -" in worse["reasons"][0]
+        assert "+0.00 dB against the noisy pictures" in useless["reasons"][0]
+        challenger = registry.find(store, "challenger")
+        assert challenger.number == 3
+        assert challenger.tags["gate"] == "refused"
+        assert challenger.tags["gate_reason"] == " ".join(useless["reasons"])
+
+    def test_the_same_training_registers_once_and_changes_nothing(self, stage: Any, store: Store) -> None:
+        run = store.client.create_run(store.experiment_id).info.run_id
+        first, again = stage(run_id=run), stage(run_id=run)
+        assert first["promoted"]
+        assert not again["promoted"]
+        assert again["champion_after"] == again["version"] == 1
+        assert again["reasons"] == ("It is the champion's model (version 1), byte for byte: there is nothing to do.",)
+        assert len(registry.versions(store)) == 1
+        assert registry.find(store, "1").tags["gate"] == "passed"
+
+    def test_the_champions_bytes_from_another_training_do_not_replace_it(self, stage: Any, store: Store) -> None:
+        stage()
+        again = stage(min_psnr_gain=-1.0)
+        assert (again["version"], again["promoted"], again["champion_after"]) == (2, False, 1)
+        assert "byte for byte" in again["reasons"][0]
+
+    def test_a_demo_does_not_dethrone_a_real_champion(self, stage: Any, store: Store) -> None:
+        stage("blur", "svhn")
+        demo = stage("more blur", "synthetic")
+        assert not demo["promoted"]
+        assert "never replaces such a champion" in demo["reasons"][0]
+        assert champion_number(store) == 1
+
+    def test_what_was_rolled_back_does_not_come_back_by_itself(self, stage: Any, store: Store) -> None:
+        stage("blur")
+        stage("more blur")
+        registry.rollback(store, by="me", reason="it blurs sevens")
+        again = stage("more blur")
+        assert not again["promoted"]
+        assert "was champion as version 2 and was rolled back on" in again["reasons"][0]
+        assert "it blurs sevens" in again["reasons"][0]
+        assert champion_number(store) == 1
+
+    def test_a_champion_of_the_meantime_must_be_beaten_too(
+        self, stage: Any, store: Store, version: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stage("identity", min_psnr_over_noisy=-100.0)
+        real, rivals = registry.promote, []
+
+        def promote_after_somebody_else(store: Store, challenger: Version, **how: Any) -> None:
+            if not rivals:
+                rivals.append(version())
+                real(store, rivals[0], over=how["over"], by="somebody", reason="faster")
+            real(store, challenger, **how)
+
+        monkeypatch.setattr(registry, "promote", promote_after_somebody_else)
+        result = stage("more blur")
+        assert (result["champion_before"], result["champion_after"]) == (rivals[0].number, result["version"])
+        assert registry.find(store, "champion").tags["promoted_over"] == str(rivals[0].number)
+
+    def test_a_champion_that_is_lost_is_said(self, stage: Any, store_folder: Path) -> None:
+        stage("blur")
+        shutil.rmtree(store_folder / "mlartifacts" / "models")
+        with pytest.raises(DenoiserError, match=r"the champion \(version 1\) cannot be compared with"):
+            stage("more blur")
+
+    def test_scores_and_report_stand_in_the_run_also_where_it_was_restored(self, stage: Any, store: Store) -> None:
+        elsewhere = "e" * 32
+        results = [stage(run_id=elsewhere), stage(run_id=elsewhere)]
+        run = store.client.get_run(results[0]["run_id"])
+        assert results[0]["run_id"] == results[1]["run_id"] != elsewhere
+        assert run.data.tags["restored_from"] == elsewhere
+        assert run.data.metrics["denoised.psnr"] == 30.5
+        assert store.client.list_artifacts(run.info.run_id, "reports")
+        (only,) = registry.versions(store)
+        assert (only.run_id, only.tags["restored_from"]) == (run.info.run_id, elsewhere)
+
+
+def test_a_server_holds_versions_and_hands_their_files_out(
+    repository: Path, server: str, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    store = connect()
+    model = load_model(models["blur"])
+    numbers = []
+    for sha256 in ("a", "b"):
+        run = store.client.create_run(store.experiment_id).info.run_id
+        added = registry.add(store, model, sha256=sha256, run_id=run, tags={"psnr": "30"})
+        promote(store, added)
+        numbers.append(added.number)
+    registry.rollback(store, by="me", reason="a test")
+    assert champion_number(store) == numbers[0]
+    fetched = load_model(registry.fetch(store, "models:/svhn-denoiser@champion", tmp_path / "model"))
+    pictures = np.random.default_rng(1).random((1, 8, 8, 3), dtype=np.float32)
+    np.testing.assert_array_equal(fetched.predict_on_batch(pictures), model.predict_on_batch(pictures))
+    assert [version.number for version in registry.versions(store)] == numbers[::-1]
+    assert not list(repository.glob("ml*"))
+    assert tracking.exists()
