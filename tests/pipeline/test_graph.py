@@ -1,0 +1,148 @@
+"""The graph itself: each stage depends on exactly the code and the settings that it uses."""
+
+import ast
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.example_settings import ROOT
+
+PACKAGE = "svhn_denoiser"
+GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
+PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+
+# Code that every stage uses and that decides none of their outputs: reading settings, ending with a message, speaking
+# to MLflow, showing progress, keeping TensorFlow quiet.
+DECIDES_NOTHING = {
+    "__init__.py",
+    "backend.py",
+    "errors.py",
+    "params.py",
+    "progress.py",
+    "stage.py",
+    "tracking.py",
+    "training_progress.py",
+}
+
+# which stages a setting is a parameter of, by the longest prefix that fits
+STAGES_OF = {
+    "seed": {"download", "generate", "train", "evaluate", "register"},
+    "download": {"download"},
+    "generate": {"generate"},
+    "generate.noise": {"generate", "train", "evaluate"},
+    "train": {"train"},
+    "train.network": {"train", "evaluate"},
+    "evaluate": {"evaluate"},
+    "evaluate.bootstrap_samples": {"evaluate", "register"},
+    "register": {"register"},
+}
+
+
+def leaves(tree: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def stages_of(setting: str) -> set[str]:
+    fitting = [prefix for prefix in STAGES_OF if setting == prefix or setting.startswith(f"{prefix}.")]
+    return STAGES_OF[max(fitting, key=len)]
+
+
+def other(value: object) -> object:
+    """Another value of the same type; DVC compares values and asks no more."""
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case list():
+            return value[:-1]
+        case _:
+            return f"{value}-changed"
+
+
+@pytest.fixture(scope="module")
+def status(finished):
+    """What DVC says has changed in the clone, by stage: asked in this process, as there are many questions."""
+    from dvc.repo import Repo
+
+    before = Path.cwd()
+    os.chdir(finished.folder)
+    try:
+        yield lambda: set(Repo(str(finished.folder)).status())
+    finally:
+        os.chdir(before)
+
+
+@pytest.mark.parametrize("setting", [name for name, _ in leaves(PARAMS)])
+def test_changing_a_setting_changes_exactly_the_stages_that_use_it(setting, finished, status):
+    file = finished.folder / "params.yaml"
+    text = file.read_text()
+    yaml = YAML()
+    tree = yaml.load(text)
+    *sections, name = setting.split(".")
+    node = tree
+    for section in sections:
+        node = node[section]
+    node[name] = other(node[name])
+    try:
+        yaml.dump(tree, file)
+        assert status() == stages_of(setting)
+    finally:
+        file.write_text(text)
+    assert status() == set()
+
+
+@pytest.mark.parametrize("stage", GRAPH["stages"])
+def test_deps_name_exactly_the_code_that_the_stage_uses(stage):
+    listed = {dep for dep in GRAPH["stages"][stage]["deps"] if dep.startswith((f"{PACKAGE}/", "stages/"))}
+    used = {f"stages/{stage}.py"} | {f"{PACKAGE}/{file}" for file in used_files(ROOT / "stages" / f"{stage}.py")}
+    missing = {file for file in used if not any(file == dep or file.startswith(f"{dep}/") for dep in listed)}
+    assert not missing, "used, but a change of it would not run the stage again"
+    idle = {dep for dep in listed if not any(file == dep or file.startswith(f"{dep}/") for file in used)}
+    assert not idle, "listed, but not used: a change of it would run the stage for nothing"
+
+
+def used_files(start: Path) -> set[str]:
+    """Files of the package that a file imports, and what those import, less those that decide nothing."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for module in imported(waiting.pop()):
+            file = next(
+                (path for path in (ROOT / f"{module}.py", ROOT / module / "__init__.py") if path.exists()), None
+            )
+            if file is None:
+                continue
+            name = file.relative_to(ROOT / PACKAGE).as_posix()
+            if name not in found and name not in DECIDES_NOTHING:
+                found.add(name)
+                waiting.append(file)
+    return found
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Modules of the package that a file imports, as paths: `svhn_denoiser/noise`."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    hints = {
+        node
+        for test in ast.walk(tree)
+        if isinstance(test, ast.If) and ast.unparse(test.test) == "TYPE_CHECKING"
+        for node in ast.walk(test)
+    }
+    for node in ast.walk(tree):
+        if node in hints:
+            continue
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (name.replace(".", "/") for name in names if name.split(".")[0] == PACKAGE)

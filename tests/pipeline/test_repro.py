@@ -1,0 +1,215 @@
+"""`dvc repro` and `dvc exp run`, for real: what runs, what is tracked, and what a person can compare."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+CONTRACT = [
+    "data/raw/train_32x32.mat",
+    "data/raw/test_32x32.mat",
+    "data/raw/source.json",
+    "data/noisy/train/noisy.npy",
+    "data/noisy/validation/clean.npy",
+    "data/noisy/test/noisy.npy",
+    "models/denoiser.keras",
+    "reports/metrics.json",
+    "reports/history.csv",
+    "reports/noise_levels.csv",
+    "reports/images/best.png",
+    "reports/images/median.png",
+    "reports/images/worst.png",
+    "reports/report.html",
+    "reports/run.json",
+    "reports/registration.json",
+    "mlflow.db",
+    "dvc.lock",
+]
+
+
+def read(clone, name: str) -> dict:
+    return json.loads((clone.folder / name).read_text())
+
+
+def mlflow_run(clone, run_id: str):
+    from mlflow import MlflowClient
+
+    return MlflowClient(f"sqlite:///{clone.folder}/mlflow.db").get_run(run_id)
+
+
+def test_every_file_of_the_contract_is_there_and_git_sees_only_the_lock(finished):
+    for name in CONTRACT:
+        assert (finished.folder / name).stat().st_size > 0, name
+    tracked = finished.run("git", "ls-files").split()
+    assert "dvc.lock" in tracked
+    assert not [name for name in tracked if name.startswith(("models/", "reports/", "data/raw", "data/noisy"))]
+
+
+def test_the_scores_hold_what_the_contract_says(finished):
+    metrics = read(finished, "reports/metrics.json")
+    for part in ("noisy", "denoised"):
+        assert 5 < metrics[part]["psnr"] < 60
+        assert 0 < metrics[part]["ssim"] < 1
+        assert metrics[part]["psnr_low"] < metrics[part]["psnr"] < metrics[part]["psnr_high"]
+    assert metrics["pictures"] == 24
+
+
+def test_a_second_repro_runs_nothing(finished):
+    output = finished.run("dvc", "repro")
+    assert "Running stage" not in output
+    assert "up to date" in output
+
+
+def test_the_run_has_params_curves_data_scores_and_lineage(finished):
+    run = mlflow_run(finished, read(finished, "reports/run.json")["run_id"])
+    assert run.info.status == "FINISHED"
+    assert run.data.params["train.epochs"] == "2"
+    assert {"loss", "validation_psnr", "denoised.psnr", "noisy.ssim"} <= set(run.data.metrics)
+    lock = (finished.folder / "dvc.lock").read_text()
+    digest = run.inputs.dataset_inputs[0].dataset.digest
+    assert len(digest) == 32
+    assert digest in lock
+    assert len(run.data.tags["git_commit"]) == 40
+
+
+def test_the_model_is_registered_and_champion(finished):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{finished.folder}/mlflow.db")
+    version = client.get_model_version_by_alias("svhn-denoiser", "champion")
+    assert version.run_id == read(finished, "reports/run.json")["run_id"]
+    assert read(finished, "reports/registration.json")["promoted"] is True
+
+
+@pytest.mark.parametrize(
+    ("change", "runs"),
+    [
+        # a setting of the transfer: the same files come of it, and nothing after it runs
+        ({"download__svhn__timeout": "31.0"}, ["download"]),
+        # what is shown changes no score: nothing to register
+        ({"evaluate__shown_pictures": "3"}, ["evaluate"]),
+        ({"evaluate__bootstrap_samples": "200"}, ["evaluate", "register"]),
+        ({"register__gate__max_ssim_loss": "0.5"}, ["register"]),
+        ({"train__epochs": "3"}, ["train", "evaluate", "register"]),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_changed_setting_runs_what_depends_on_it_and_no_more(copy, change, runs):
+    copy.set(**change)
+    assert copy.repro() == runs
+    assert copy.repro() == []
+
+
+def test_a_bad_setting_stops_before_anything_is_changed(copy):
+    before = {name: (copy.folder / name).read_bytes() for name in CONTRACT if not name.startswith("mlflow")}
+    copy.set(train__epochs="0")
+    output = copy.run("dvc", "repro", expect=255)
+    assert "train.epochs = 0: should be greater than or equal to 1" in output
+    copy.set(train__epochs="2")
+    copy.run("dvc", "checkout")
+    assert before == {name: (copy.folder / name).read_bytes() for name in before}
+
+
+def test_an_experiment_in_a_temporary_folder_is_compared_and_its_run_is_kept(copy):
+    text = (copy.folder / "params.yaml").read_text()
+    copy.run("dvc", "exp", "run", "--temp", "--name", "longer", "-S", "train.epochs=3")
+    assert (copy.folder / "params.yaml").read_text() == text
+    assert copy.run("git", "status", "--porcelain") == ""
+
+    shown = json.loads(copy.run("dvc", "exp", "show", "--json", "--quiet"))
+    assert "longer" in json.dumps(shown)
+    difference = json.loads(copy.run("dvc", "metrics", "diff", "--json", "main", "longer"))
+    assert difference["diff"]["reports/metrics.json"]["denoised.psnr"]["diff"] != 0
+    copy.run("dvc", "plots", "diff", "main", "longer")
+    page = (copy.folder / "dvc_plots" / "index.html").read_text()
+    for title in ("Validation PSNR", "Training loss", "PSNR over noise levels", "best.png"):
+        assert title in page
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{copy.folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("svhn-denoiser")
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.data.params["train.epochs"] for run in runs] == ["3"]
+    assert client.list_artifacts(runs[0].info.run_id, "reports")
+
+
+def test_a_killed_training_goes_on_in_the_same_run_with_the_same_result(copy):
+    copy.set(train__epochs="12")
+    whole = copy.folder.with_name("whole")
+    subprocess.run(["cp", "-r", str(copy.folder), str(whole)], check=True)
+
+    process = subprocess.Popen(
+        ["dvc", "repro", "train"],
+        cwd=copy.folder,
+        env=copy.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if line.startswith("epoch  3/12"):
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    time.sleep(0.5)
+    # DVC's own locks name the process that was killed; it takes them over
+    output = copy.run("dvc", "repro", "train")
+    assert "going on after epoch" in output
+    run = mlflow_run(copy, read(copy, "reports/run.json")["run_id"])
+    assert run.data.tags["resumed"] == "yes"
+    assert run.info.status == "FINISHED"
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{copy.folder}/mlflow.db")
+    epochs = [point.step for point in client.get_metric_history(run.info.run_id, "validation_psnr")]
+    assert sorted(set(epochs)) == list(range(1, 13))
+    assert len(client.search_runs([run.info.experiment_id])) == 1
+
+    subprocess.run(["dvc", "repro", "train"], cwd=whole, env=copy.environment(), check=True, capture_output=True)
+    assert (copy.folder / "models/denoiser.keras").read_bytes() == (whole / "models/denoiser.keras").read_bytes()
+
+
+def test_two_clones_make_the_same_bytes(finished, copy):
+    for name in ("data", "models", "reports", "dvc.lock", ".dvc/cache"):
+        subprocess.run(["rm", "-rf", str(copy.folder / name)], check=True)
+    copy.repro()
+    same = [name for name in CONTRACT if name not in ("reports/run.json", "reports/report.html", "mlflow.db")]
+    for name in same:
+        if name in ("reports/registration.json", "dvc.lock"):
+            continue  # they name the MLflow run
+        assert (copy.folder / name).read_bytes() == (finished.folder / name).read_bytes(), name
+
+
+def test_real_svhn_goes_through_all_stages(copy, real_svhn):
+    copy.set(
+        download__source="mat",
+        download__path=str(real_svhn),
+        train__epochs="1",
+        train__width="16",
+        train__batch_size="32",
+        evaluate__noise_level_pictures="100",
+    )
+    assert copy.repro() == ["download", "generate", "train", "evaluate", "register"]
+    metrics = read(copy, "reports/metrics.json")
+    assert metrics["pictures"] == 1952
+    assert metrics["noisy"]["psnr"] == pytest.approx(20.2, abs=0.05)
+    assert metrics["noisy"]["ssim"] == pytest.approx(0.47, abs=0.005)
+    assert metrics["denoised"]["psnr"] > 27
+    assert read(copy, "data/raw/source.json")["source"] == "mat"
+
+
+def test_a_truncated_download_is_refused_by_name(copy, real_svhn):
+    broken = copy.folder / "data" / "import"
+    for target in ("train_32x32.mat", "test_32x32.mat"):
+        (broken / target).write_bytes((real_svhn / "broken" / "train_32x32.truncated.mat").read_bytes())
+    copy.set(download__source="mat")
+    output = copy.run("dvc", "repro", expect=255)
+    assert "train_32x32.mat" in output
+    assert "error:" in output
+    assert "Traceback" not in output
