@@ -1,0 +1,41 @@
+"""The scores of a run as a table in the terminal."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.tables import read_csv
+
+
+def score_table(reports: Path) -> Table:
+    """What a run reached, beside the noisy pictures and the classical denoisers.
+
+    Args:
+        reports: the folder `reports/` of a run.
+
+    Raises:
+        DenoiserError: there are no scores there.
+    """
+    try:
+        metrics: dict[str, Any] = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
+        baselines = read_csv(reports / "baselines.csv")
+    except FileNotFoundError as error:
+        raise DenoiserError(f"{error.filename}: no such file. `dvc repro` or `make demo` makes the scores.") from None
+    noise = metrics["noise"]
+    table = Table(title=f"{metrics['pictures']:,} test pictures, {noise['kind']} noise of strength {noise['strength']}")
+    for heading in ("", "PSNR (dB)", "SSIM"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name in ("noisy", "denoised"):
+        scores = metrics[name]
+        label = f"{metrics['network']}, all test pictures" if name == "denoised" else "noisy, all test pictures"
+        half = (scores["psnr_high"] - scores["psnr_low"]) / 2
+        table.add_row(label, f"{scores['psnr']:.2f} ± {half:.2f}", f"{scores['ssim']:.4f}", style="bold")
+    table.add_row("gain", f"{metrics['gain']['psnr']:+.2f}", f"{metrics['gain']['ssim']:+.4f}", style="bold")
+    table.add_section()
+    for row in sorted(baselines, key=lambda row: -float(row["psnr"])):
+        table.add_row(row["method"], f"{float(row['psnr']):.2f}", f"{float(row['ssim']):.4f}")
+    table.caption = "below the line: the first test pictures only, every method on the same ones"
+    return table
