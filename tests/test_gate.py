@@ -122,6 +122,7 @@ def test_drawn_numbers_never_dethrone_a_champion_of_real_pictures(
         )
 
 
+@pytest.mark.filterwarnings("ignore:The BCa confidence interval")  # of numbers that are none
 def test_a_score_that_is_no_number_speaks_against_the_model() -> None:
     broken = scores(34.0)
     broken.mse[7] = np.nan

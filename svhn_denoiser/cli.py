@@ -1,0 +1,264 @@
+"""The command line for people: `svhn-denoiser --help`.
+
+What takes long to import (MLflow 3 s, TensorFlow 6 s) is imported by the command that needs it.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+from rich.table import Table
+
+from svhn_denoiser import json_files, stage, tables
+from svhn_denoiser import params as settings
+from svhn_denoiser.errors import DenoiserError
+
+if TYPE_CHECKING:
+    from svhn_denoiser.registry import Version
+    from svhn_denoiser.tracking import Store
+
+_MODEL_FILE = Path("models/denoiser.keras")
+_DIGITS = (("psnr", 2), ("ssim", 4))
+_MODEL_HELP = (
+    "A .keras file, or an address of MLflow's such as models:/svhn-denoiser/3. "
+    "By default the champion, or models/denoiser.keras where nothing is registered."
+)
+
+app = typer.Typer(
+    help="Removes noise from pictures of house numbers, and looks after the models that do.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+params_commands = typer.Typer(help="The settings of the pipeline.", no_args_is_help=True)
+registry_commands = typer.Typer(help="The registered models: who is champion, and who was.", no_args_is_help=True)
+app.add_typer(params_commands, name="params")
+app.add_typer(registry_commands, name="registry")
+
+_out = Console()
+_err = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+VersionName = Annotated[str, typer.Argument(metavar="VERSION", help="A number, `champion` or `challenger`.")]
+Reason = Annotated[str, typer.Option(help="Why; kept with the version.")]
+
+
+def main() -> None:
+    """Run the command line; an error for people is one line, and the exit code says whether all was done."""
+    stage.run(app)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        try:
+            typer.echo(installed("svhn-denoiser"))
+        except PackageNotFoundError:
+            typer.echo("a checkout that is not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def _begin(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@params_commands.command("check")
+def params_check(
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The settings.")] = settings.PARAMS_FILE,
+) -> None:
+    """Say whether the settings are fine, or all that is wrong with them."""
+    settings.load(file)
+    typer.echo(f"{file}: all settings are fine")
+
+
+@registry_commands.command("list")
+def registry_list(as_json: AsJson = False) -> None:
+    """All versions, the newest first, with their scores on the test pictures of their time."""
+    from svhn_denoiser import registry
+
+    with _store() as store:
+        versions = registry.versions(store)
+    if as_json:
+        _print_json([version.as_dict() for version in versions])
+    elif not versions:
+        typer.echo(f"{store.name}: no version is registered yet; `dvc repro` registers one")
+    else:
+        _out.print(_table(versions))
+
+
+@registry_commands.command("show")
+def registry_show(name: VersionName, as_json: AsJson = False) -> None:
+    """All that is known of a version: scores, lineage, and what became of it."""
+    from svhn_denoiser import registry
+
+    with _store() as store:
+        known = registry.find(store, name).as_dict()
+    if as_json:
+        _print_json(known)
+        return
+    tags = known.pop("tags")
+    known["aliases"] = ", ".join(known["aliases"])
+    for key, value in {**known, **tags}.items():
+        if value not in (None, ""):
+            typer.echo(f"{key:18} {value:.4f}" if isinstance(value, float) else f"{key:18} {value}")
+
+
+@registry_commands.command("promote")
+def registry_promote(name: VersionName, reason: Reason = "by hand") -> None:
+    """Make a version champion, whatever the gate said."""
+    from svhn_denoiser import registry
+
+    with _store() as store:
+        version = registry.find(store, name)
+        before = registry.champion(store)
+        if before and before.number == version.number:
+            typer.echo(f"version {version.number} is champion already")
+            return
+        try:
+            registry.promote(store, version, over=before, by=registry.person(), reason=reason)
+        except registry.ChampionChangedError:
+            raise DenoiserError("another version became champion at this moment. Look at it, and try again.") from None
+    replaced = f", in place of version {before.number}" if before else ""
+    typer.echo(f"version {version.number} is now champion{replaced}")
+
+
+@registry_commands.command("rollback")
+def registry_rollback(reason: Reason = "by hand") -> None:
+    """Make the version champion again that the champion replaced."""
+    from svhn_denoiser import registry
+
+    with _store() as store:
+        left, back = registry.rollback(store, by=registry.person(), reason=reason)
+    typer.echo(f"version {back.number} is champion again, in place of version {left.number}")
+
+
+@app.command()
+def scores(
+    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where metrics.json is.")] = Path("reports"),
+    as_json: AsJson = False,
+) -> None:
+    """How good the trained model is on the test pictures, and next to classical denoisers."""
+    metrics = json_files.read_json(folder / "metrics.json")
+    if as_json:
+        _print_json(metrics)
+        return
+    noise = metrics["noise"]
+    table = Table("", "PSNR (dB)", "SSIM", title=f"{metrics['pictures']:,} test pictures, {noise['kind']} noise")
+    for name, key in (("noisy", "noisy"), (metrics["network"], "denoised")):
+        table.add_row(name, *(_with_interval(metrics[key], score, digits) for score, digits in _DIGITS))
+    table.add_row("gain", *(f"{metrics['gain'][score]:+.{digits}f}" for score, digits in _DIGITS))
+    _out.print(table)
+    if (folder / "baselines.csv").exists():
+        table = Table("", "PSNR (dB)", "SSIM", title="the first of them, next to classical denoisers")
+        for row in tables.read_csv(folder / "baselines.csv"):
+            table.add_row(row["method"], *(f"{float(row[score]):.{digits}f}" for score, digits in _DIGITS))
+        _out.print(table)
+
+
+@app.command()
+def denoise(
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(metavar="PICTURES...", help="Files, and folders of them.", show_default=False),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the denoised pictures.", file_okay=False)],
+    model: Annotated[str | None, typer.Option(metavar="URI-OR-FILE", help=_MODEL_HELP, show_default=False)] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier call.")] = False,
+) -> None:
+    """Denoise pictures of any size and mode; each keeps its name and becomes a PNG."""
+    from svhn_denoiser import picture_files
+
+    jobs = picture_files.plan(pictures, output)
+    with _model_file(model) as file:
+        from svhn_denoiser import inference
+
+        network = picture_files.with_model(inference.load_model(file))
+    failures = 0
+    results = picture_files.denoise_files(jobs, network, overwrite=overwrite)
+    for result in track(results, "denoising", len(jobs), console=_err, transient=True, disable=not _err.is_terminal):
+        if result is not None:
+            failures += 1
+            typer.echo(f"error: {result.source}: {result.reason}", err=True)
+    typer.echo(f"{len(jobs) - failures} of {len(jobs)} pictures denoised into {output}")
+    if failures:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _model_file(model: str | None) -> Iterator[Path]:
+    # what people name, or the champion, or what this checkout trained last
+    if model is not None and not model.startswith(("models:/", "runs:/")):
+        yield Path(model)
+        return
+    with TemporaryDirectory() as folder:
+        yield _champion(Path(folder)) if model is None else _fetch(model, Path(folder))
+
+
+def _fetch(uri: str, folder: Path) -> Path:
+    from svhn_denoiser import registry
+
+    with _store() as store:
+        return registry.fetch(store, uri, folder)
+
+
+def _champion(folder: Path) -> Path:
+    from svhn_denoiser import tracking
+
+    if tracking.exists():
+        from svhn_denoiser import registry
+
+        with _store() as store:
+            champion = registry.champion(store)
+            if champion is not None:
+                typer.echo(f"denoising with the champion, version {champion.number}", err=True)
+                return registry.fetch(store, f"models:/{registry.MODEL}/{champion.number}", folder)
+    typer.echo(f"there is no champion yet: denoising with {_MODEL_FILE}", err=True)
+    return tracking.root() / _MODEL_FILE
+
+
+@contextmanager
+def _store() -> "Iterator[Store]":
+    # who only reads, or promotes what is there, makes no store
+    from svhn_denoiser import tracking
+
+    store = tracking.connect(create=False)
+    with tracking.explained(store):
+        yield store
+
+
+def _with_interval(scores: dict[str, float], score: str, digits: int) -> str:
+    mean, low, high = (scores[name] for name in (score, f"{score}_low", f"{score}_high"))
+    return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _table(versions: "list[Version]") -> Table:
+    table = Table("version", "aliases", "PSNR (dB)", "SSIM", "noisy (dB)", "trained on", "run", "registered")
+    for version in versions:
+        psnr, ssim, noisy = version.score("psnr"), version.score("ssim"), version.score("noisy_psnr")
+        table.add_row(
+            str(version.number),
+            ", ".join(version.aliases),
+            "" if psnr is None else f"{psnr:.2f}",
+            "" if ssim is None else f"{ssim:.4f}",
+            "" if noisy is None else f"{noisy:.2f}",
+            escape(version.tags.get("data_source", "")),
+            version.run_id[:8],
+            version.created[:16].replace("T", " "),
+        )
+    return table
+
+
+def _print_json(content: object) -> None:
+    typer.echo(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))

@@ -1,0 +1,197 @@
+"""Denoise picture files of any size and mode: what is read, what is written, and what is never overwritten."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from svhn_denoiser.errors import DenoiserError
+
+if TYPE_CHECKING:
+    import keras
+
+Denoise = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+# A large picture is denoised in pieces of 832 pixels a side, each with a margin of its neighbours: the residual U-Net's
+# output depends on 89 pixels to each side, so that no seam shows. Both are multiples of 8, for its three halvings.
+_TILE = 832
+MARGIN = 96
+# up to here a picture goes through the network whole; that takes 250 MB for the residual U-Net, as a piece does
+_WHOLE = (_TILE + 2 * MARGIN) ** 2
+
+_GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"}
+_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to read, and the PNG to write."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A picture that was not denoised, and why."""
+
+    source: Path
+    reason: str
+
+
+def plan(paths: Iterable[Path], output: Path) -> list[Job]:
+    """Which pictures there are, and where each goes: names are kept, folders too, the ending becomes .png.
+
+    A picture that is named is always tried; of a folder, those whose ending is a picture format's.
+
+    Raises:
+        DenoiserError: a path does not exist, a folder holds no picture, or two pictures would get one name.
+    """
+    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
+    jobs: dict[Path, Job] = {}
+    for path in paths:
+        if path.is_dir():
+            found = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in endings and file.is_file()]
+            if path.resolve() in output.resolve().parents:
+                # what an earlier call wrote into a folder below is no input of this one
+                found = [file for file in found if not file.resolve().is_relative_to(output.resolve())]
+            if not found:
+                raise DenoiserError(f"{path}: holds no picture.")
+            names = [(file, file.relative_to(path)) for file in found]
+        elif path.exists():
+            names = [(path, Path(path.name))]
+        else:
+            raise DenoiserError(f"{path}: no such file or folder.")
+        for source, name in names:
+            target = output / name.with_suffix(".png")
+            twin = jobs.setdefault(target, Job(source, target)).source
+            if twin.resolve() != source.resolve():
+                raise DenoiserError(f"{twin} and {source} would both become {target}. Denoise them into two folders.")
+    return list(jobs.values())
+
+
+def denoise_files(jobs: list[Job], denoise: Denoise, *, overwrite: bool) -> Iterator[Failure | None]:
+    """Denoise pictures one after the other, whatever happens to one of them.
+
+    Args:
+        jobs: what :func:`plan` found.
+        denoise: float32 (H, W, 3) in [0, 1] to the same, such as :func:`with_model` gives.
+        overwrite: whether a file of an earlier call may be replaced; a picture to be denoised never is.
+
+    Yields:
+        For each picture None, or why it was not denoised.
+    """
+    inputs = {job.source.resolve() for job in jobs}
+    for job in jobs:
+        try:
+            if job.target.resolve() in inputs:
+                raise DenoiserError(f"{job.target} is one of the pictures to denoise; name another output folder")
+            if job.target.exists() and not overwrite:
+                raise DenoiserError(f"{job.target} exists; --overwrite replaces it")
+            _write(job.target, denoise_picture(_read(job.source), denoise))
+        except UnidentifiedImageError:
+            yield Failure(job.source, "is no picture, or of an unknown format")
+        except (DenoiserError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+            # Pillow has no error of its own for a damaged file: SyntaxError is a broken PNG, EOFError a cut one
+            yield Failure(job.source, str(error) or type(error).__name__)
+        else:
+            yield None
+
+
+def denoise_picture(picture: Image.Image, denoise: Denoise) -> Image.Image:
+    """Denoise a picture of any mode: grey stays grey, 16 bits stay 16 bits, alpha and colour profile are kept.
+
+    Raises:
+        DenoiserError: its values cannot be read as brightness, such as floats beyond [0, 1].
+    """
+    alpha = None
+    if picture.mode in _ALPHA or "transparency" in picture.info:
+        picture = picture.convert("LA" if picture.mode in _GREY else "RGBA")
+        alpha = picture.getchannel("A")
+    grey = picture.mode in _GREY
+    depth = 8
+    if grey:
+        values, depth = _brightness(picture)
+        # the network knows colours only
+        values = denoise(np.repeat(values[..., None], 3, axis=2)).mean(axis=2, dtype=np.float32)
+    else:
+        values = denoise(np.asarray(picture.convert("RGB"), np.float32) / np.float32(255))
+    if depth == 16:
+        result = Image.fromarray(np.rint(values * 65535).astype(np.uint16))
+    else:
+        result = Image.fromarray(np.rint(values * 255).astype(np.uint8))
+    if alpha is not None:
+        result.putalpha(alpha)
+    # a profile describes the values it came with; those of CMYK and the like were converted
+    if picture.mode in {"L", "LA", "P", "RGB", "RGBA"} and (profile := picture.info.get("icc_profile")):
+        result.info["icc_profile"] = profile
+    return result
+
+
+def with_model(model: "keras.Model") -> Denoise:
+    """A network as a function of one picture: float32 (H, W, 3) in [0, 1] to the same, large ones in pieces."""
+    from svhn_denoiser import inference
+
+    def denoise(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = inference.denoise(model, picture[None])[0]
+        return result
+
+    return lambda picture: denoise(picture) if picture.size <= 3 * _WHOLE else in_tiles(picture, denoise)
+
+
+def in_tiles(picture: NDArray[np.float32], denoise: Denoise) -> NDArray[np.float32]:
+    """Denoise a picture piece by piece, so that memory does not grow with it.
+
+    Each piece is seen with a margin of its neighbours, beyond the picture's edge with its mirror image. All pieces are
+    of one size: TensorFlow prepares itself for a new size for a second.
+
+    Args:
+        picture: float32 (H, W, 3).
+        denoise: is called with float32 (1024, 1024, 3).
+    """
+    height, width = picture.shape[:2]
+    padding = [(MARGIN, MARGIN + -size % _TILE) for size in (height, width)]
+    padded = np.pad(picture, (*padding, (0, 0)), mode="symmetric")
+    result = np.empty_like(padded[MARGIN:-MARGIN, MARGIN:-MARGIN])
+    for y in range(0, height, _TILE):
+        for x in range(0, width, _TILE):
+            piece = denoise(padded[y : y + _TILE + 2 * MARGIN, x : x + _TILE + 2 * MARGIN])
+            result[y : y + _TILE, x : x + _TILE] = piece[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return result[:height, :width]
+
+
+def _read(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        frames = getattr(picture, "n_frames", 1)
+        # phones put a small copy into their JPEG files, which Pillow then calls MPO
+        if frames > 1 and picture.format != "MPO":
+            raise DenoiserError(f"holds {frames} pictures; save them as files of their own")
+        # a camera's note that the picture is to be turned would be lost on the way to PNG
+        return ImageOps.exif_transpose(picture)
+
+
+def _write(target: Path, picture: Image.Image) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.tmp")
+    try:
+        picture.save(unfinished, format="PNG", icc_profile=picture.info.get("icc_profile"))
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _brightness(picture: Image.Image) -> tuple[NDArray[np.float32], int]:
+    # float32 (H, W) in [0, 1], and the bits that it had
+    if picture.mode in {"1", "L", "LA", "La"}:
+        return np.asarray(picture.convert("L"), np.float32) / np.float32(255), 8
+    values = np.asarray(picture, np.float64)
+    highest = 1.0 if picture.mode == "F" else 65535.0
+    if not (values.min() >= 0 and values.max() <= highest):
+        raise DenoiserError(
+            f"values from {values.min():g} to {values.max():g} (mode {picture.mode}); expected 0 to {highest:g}"
+        )
+    return (values / highest).astype(np.float32), 16
