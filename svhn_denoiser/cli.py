@@ -74,6 +74,22 @@ def _begin(
     pass
 
 
+@app.command()
+def scores(
+    reports: Annotated[Path, typer.Argument(metavar="[REPORTS]", help="The folder `reports` of a run.")] = Path(
+        "reports"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """What the last run reached, beside the noisy pictures and classical denoisers."""
+    from svhn_denoiser.score_table import read_scores, score_table
+
+    if as_json:
+        _print_json(read_scores(reports))
+    else:
+        _out.print(score_table(reports))
+
+
 @params_commands.command("check")
 def params_check(
     file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The settings.")] = settings.PARAMS_FILE,

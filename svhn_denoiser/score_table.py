@@ -10,20 +10,28 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.tables import read_csv
 
 
-def score_table(reports: Path) -> Table:
-    """What a run reached, beside the noisy pictures and the classical denoisers.
-
-    Args:
-        reports: the folder `reports/` of a run.
+def read_scores(reports: Path) -> dict[str, Any]:
+    """The scores of a run: its metrics.json, and under `methods` the rows of its baselines.csv.
 
     Raises:
-        DenoiserError: there are no scores there.
+        DenoiserError: there are none in that folder.
     """
     try:
         metrics: dict[str, Any] = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
-        baselines = read_csv(reports / "baselines.csv")
+        rows = read_csv(reports / "baselines.csv")
     except FileNotFoundError as error:
         raise DenoiserError(f"{error.filename}: no such file. `dvc repro` or `make demo` makes the scores.") from None
+    methods = [row | {score: float(row[score]) for score in ("psnr", "ssim")} for row in rows]
+    return metrics | {"methods": sorted(methods, key=lambda row: -row["psnr"])}
+
+
+def score_table(reports: Path) -> Table:
+    """What a run reached, beside the noisy pictures and the classical denoisers.
+
+    Raises:
+        DenoiserError: as in :func:`read_scores`.
+    """
+    metrics = read_scores(reports)
     noise = metrics["noise"]
     table = Table(title=f"{metrics['pictures']:,} test pictures, {noise['kind']} noise of strength {noise['strength']}")
     for heading in ("", "PSNR (dB)", "SSIM"):
@@ -35,7 +43,7 @@ def score_table(reports: Path) -> Table:
         table.add_row(label, f"{scores['psnr']:.2f} ± {half:.2f}", f"{scores['ssim']:.4f}", style="bold")
     table.add_row("gain", f"{metrics['gain']['psnr']:+.2f}", f"{metrics['gain']['ssim']:+.4f}", style="bold")
     table.add_section()
-    for row in sorted(baselines, key=lambda row: -float(row["psnr"])):
-        table.add_row(row["method"], f"{float(row['psnr']):.2f}", f"{float(row['ssim']):.4f}")
+    for row in metrics["methods"]:
+        table.add_row(row["method"], f"{row['psnr']:.2f}", f"{row['ssim']:.4f}")
     table.caption = "below the line: the first test pictures only, every method on the same ones"
     return table
