@@ -13,13 +13,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from svhn_denoiser import json_files, stage, tables
 from svhn_denoiser import params as settings
+from svhn_denoiser import stage
 from svhn_denoiser.errors import DenoiserError
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from svhn_denoiser.tracking import Store
 
 _MODEL_FILE = Path("models/denoiser.keras")
-_DIGITS = (("psnr", 2), ("ssim", 4))
 _MODEL_HELP = (
     "A .keras file, or an address of MLflow's such as models:/svhn-denoiser/3. "
     "By default the champion, or models/denoiser.keras where nothing is registered."
@@ -161,29 +161,6 @@ def registry_rollback(reason: Reason = "by hand") -> None:
 
 
 @app.command()
-def scores(
-    folder: Annotated[Path, typer.Argument(metavar="[FOLDER]", help="Where metrics.json is.")] = Path("reports"),
-    as_json: AsJson = False,
-) -> None:
-    """How good the trained model is on the test pictures, and next to classical denoisers."""
-    metrics = json_files.read_json(folder / "metrics.json")
-    if as_json:
-        _print_json(metrics)
-        return
-    noise = metrics["noise"]
-    table = Table("", "PSNR (dB)", "SSIM", title=f"{metrics['pictures']:,} test pictures, {noise['kind']} noise")
-    for name, key in (("noisy", "noisy"), (metrics["network"], "denoised")):
-        table.add_row(name, *(_with_interval(metrics[key], score, digits) for score, digits in _DIGITS))
-    table.add_row("gain", *(f"{metrics['gain'][score]:+.{digits}f}" for score, digits in _DIGITS))
-    _out.print(table)
-    if (folder / "baselines.csv").exists():
-        table = Table("", "PSNR (dB)", "SSIM", title="the first of them, next to classical denoisers")
-        for row in tables.read_csv(folder / "baselines.csv"):
-            table.add_row(row["method"], *(f"{float(row[score]):.{digits}f}" for score, digits in _DIGITS))
-        _out.print(table)
-
-
-@app.command()
 def denoise(
     pictures: Annotated[
         list[Path],
@@ -254,24 +231,18 @@ def _store() -> "Iterator[Store]":
         yield store
 
 
-def _with_interval(scores: dict[str, float], score: str, digits: int) -> str:
-    mean, low, high = (scores[name] for name in (score, f"{score}_low", f"{score}_high"))
-    return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-
-
 def _table(versions: "list[Version]") -> Table:
-    table = Table("version", "aliases", "PSNR (dB)", "SSIM", "noisy (dB)", "trained on", "run", "registered")
+    table = Table("version", "aliases", "PSNR (dB)", "SSIM", "trained on", "run", "registered", box=box.SIMPLE_HEAD)
     for version in versions:
-        psnr, ssim, noisy = version.score("psnr"), version.score("ssim"), version.score("noisy_psnr")
+        psnr, ssim = version.score("psnr"), version.score("ssim")
         table.add_row(
             str(version.number),
-            ", ".join(version.aliases),
+            "\n".join(version.aliases),
             "" if psnr is None else f"{psnr:.2f}",
             "" if ssim is None else f"{ssim:.4f}",
-            "" if noisy is None else f"{noisy:.2f}",
             escape(version.tags.get("data_source", "")),
             version.run_id[:8],
-            version.created[:16].replace("T", " "),
+            version.created[:10],
         )
     return table
 
