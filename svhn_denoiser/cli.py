@@ -232,7 +232,9 @@ def _store() -> "Iterator[Store]":
 
 
 def _table(versions: "list[Version]") -> Table:
-    table = Table("version", "aliases", "PSNR (dB)", "SSIM", "trained on", "run", "registered", box=box.SIMPLE_HEAD)
+    # fits into 80 columns
+    names = ("version", "aliases", "PSNR (dB)", "SSIM", "source", "run", "registered")
+    table = Table(*names, box=box.SIMPLE_HEAD, pad_edge=False)
     for version in versions:
         psnr, ssim = version.score("psnr"), version.score("ssim")
         table.add_row(
