@@ -14,8 +14,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	&& command -v $$p && break; done)
 
 READY := $(VENV)/.ready
-DEMO := -S download.source=synthetic -S download.synthetic.train=4000 -S download.synthetic.test=500 \
-	-S train.epochs=12 -S evaluate.noise_level_pictures=300 -S evaluate.baseline_pictures=200
+DEMO := -S download.source=synthetic -S download.synthetic.train=3000 -S download.synthetic.test=500 \
+	-S train.epochs=10 -S evaluate.noise_level_pictures=300 -S evaluate.baseline_pictures=200
 
 .PHONY: help setup gpu demo test repro ui bench lint
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.restoration import estimate_sigma
 
-from svhn_denoiser.sources import mat_format
+from svhn_denoiser import mat_format
 from svhn_denoiser.sources.synthetic import draw
 
 Pictures = NDArray[np.uint8]

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from svhn_denoiser import evaluation, pairs, params, stage, tables
+from svhn_denoiser.json_files import read_json, write_json
 from svhn_denoiser.report import html
 from svhn_denoiser.report.sheets import sheet
 
@@ -13,7 +14,6 @@ def main() -> None:
     settings = params.load()
     # imports TensorFlow: a wrong setting is said before
     from svhn_denoiser.inference import denoise, load_model
-    from svhn_denoiser.tracking import read_json, write_json
 
     reports = Path("reports")
     test = pairs.read(Path("data/noisy"), "test")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from svhn_denoiser import pairs, params, stage
+from svhn_denoiser import generation, params, stage
 
 
 def main() -> None:
@@ -12,8 +12,8 @@ def main() -> None:
     settings = params.load()
     raw = Path("data/raw")
     with Progress() as progress:
-        task = progress.add_task("noisy pictures", total=pairs.total(raw))
-        counts = pairs.write(
+        task = progress.add_task("noisy pictures", total=generation.total(raw))
+        counts = generation.write(
             raw, Path("data/noisy"), settings.generate, settings.seed, lambda done: progress.advance(task, done)
         )
     print(", ".join(f"{split} {count:,}" for split, count in counts.items()))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from svhn_denoiser.backend import keras
@@ -79,4 +80,16 @@ def choose(settings: TrainSettings) -> Device:
 def _precision(settings: TrainSettings, kind: str) -> str:
     if settings.precision != "auto":
         return settings.precision
-    return "mixed_float16" if kind == "gpu" else "float32"
+    if kind == "gpu":
+        return "mixed_float16"
+    return "mixed_bfloat16" if _cpu_has_bfloat16() else "float32"
+
+
+def _cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    # with these instructions a step takes 0.6 to 0.7 of its time and ends at the same score (docs/network.md);
+    # without them it would be emulated, and slower
+    try:
+        flags = cpuinfo.read_text().split()
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags

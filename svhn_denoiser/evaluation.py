@@ -1,50 +1,19 @@
-"""Scores of a denoiser on a set of pictures: arrays in, numbers and table rows out."""
+"""All that the evaluate stage says about a denoiser: arrays in, numbers and table rows out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from svhn_denoiser import baselines
-from svhn_denoiser.metrics import mse, psnr_of_mse, ssim
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_float
 from svhn_denoiser.params import Baseline, NoiseSettings, Params
+from svhn_denoiser.scores import BLOCK, Denoiser, Scores, joined, score, score_pairs, summary
 
-Pictures = NDArray[np.float32]
-Denoiser = Callable[[Pictures], Pictures]
 Row = dict[str, Any]
-
-# pictures in memory at a time: 12 MB as float32, and some copies
-_BLOCK = 1024
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Each picture's mean squared error and SSIM, float64 (N,)."""
-
-    mse: NDArray[np.float64]
-    ssim: NDArray[np.float64]
-
-    @property
-    def psnr(self) -> NDArray[np.float64]:
-        """Each picture's PSNR in dB, float64 (N,)."""
-        return psnr_of_mse(self.mse)
-
-    @property
-    def psnr_pooled(self) -> float:
-        """PSNR in dB of the mean squared error of all pictures together; never above the mean of `psnr`."""
-        return float(psnr_of_mse(self.mse.mean()))
-
-    def __getitem__(self, chosen: Any) -> "Scores":
-        return Scores(self.mse[chosen], self.ssim[chosen])
-
-    def means(self) -> dict[str, float]:
-        """Mean PSNR in dB and mean SSIM."""
-        return {"psnr": float(self.psnr.mean()), "ssim": float(self.ssim.mean())}
 
 
 @dataclass(frozen=True)
@@ -105,56 +74,6 @@ def evaluate(
     return Evaluation(metrics, tables, noisy, denoised, showcase(denoised, settings.shown_pictures))
 
 
-def score(clean: Pictures, estimate: Pictures) -> Scores:
-    """Score estimates against clean pictures, float32 (N, H, W, 3) in [0, 1]."""
-    return Scores(mse(clean, estimate), ssim(clean, estimate))
-
-
-def score_pairs(pairs: Pairs, denoiser: Denoiser) -> tuple[Scores, Scores]:
-    """Scores of the noisy pictures of a split and of what a denoiser makes of them, in blocks of bounded memory."""
-    noisy_scores, denoised_scores = [], []
-    for clean, noisy in _blocks(pairs):
-        noisy_scores.append(score(clean, noisy))
-        denoised_scores.append(score(clean, denoiser(noisy)))
-    return _joined(noisy_scores), _joined(denoised_scores)
-
-
-def summary(scores: Scores, samples: int, seed: int) -> dict[str, float]:
-    """Means with their 95 % bootstrap intervals, and the pooled PSNR: one method's part of reports/metrics.json."""
-    psnr_low, psnr_high = bootstrap_interval(scores.psnr, samples, seed)
-    ssim_low, ssim_high = bootstrap_interval(scores.ssim, samples, seed)
-    return {
-        **scores.means(),
-        "psnr_low": psnr_low,
-        "psnr_high": psnr_high,
-        "psnr_pooled": scores.psnr_pooled,
-        "ssim_low": ssim_low,
-        "ssim_high": ssim_high,
-    }
-
-
-def bootstrap_interval(values: NDArray[np.float64], samples: int, seed: int) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the mean (Efron 1979).
-
-    Args:
-        values: (N,), one a picture; for a paired comparison, the differences.
-        samples: bootstrap samples.
-        seed: of the draws.
-
-    Returns:
-        Lower and upper end; equal where there is but one value.
-    """
-    if len(values) < 2:
-        return float(values[0]), float(values[0])
-    # few samples at a time: all indices of 2,000 samples of 26,000 pictures would take 400 MB
-    batch = max(1, 2_000_000 // len(values))
-    rng = np.random.default_rng(seed)
-    interval = stats.bootstrap(
-        (values,), np.mean, n_resamples=samples, batch=batch, method="percentile", rng=rng
-    ).confidence_interval
-    return float(interval.low), float(interval.high)
-
-
 def by_digit(digits: NDArray[np.uint8], noisy: Scores, denoised: Scores) -> list[Row]:
     """Mean scores of the pictures of each digit that occurs."""
     return [
@@ -180,14 +99,14 @@ def by_noise_level(
     for level in levels:
         noise = settings.model_copy(update={"strength": level})
         noisy_scores, denoised_scores = [], []
-        for start in range(0, len(clean), _BLOCK):
-            block = as_float(clean[start : start + _BLOCK])
+        for start in range(0, len(clean), BLOCK):
+            block = as_float(clean[start : start + BLOCK])
             indices = range(start, start + len(block))
             # draw 1: not the noise of the fixed copies, and the same at every level, so that levels compare
             noisy = add_noise(block, noise, seed=seed, split="test", indices=indices, draw=1)
             noisy_scores.append(score(block, noisy))
             denoised_scores.append(score(block, denoiser(noisy)))
-        rows.append({"strength": level} | _side_by_side(_joined(noisy_scores), _joined(denoised_scores)))
+        rows.append({"strength": level} | _side_by_side(joined(noisy_scores), joined(denoised_scores)))
     return rows
 
 
@@ -231,16 +150,6 @@ def showcase(scores: Scores, count: int) -> dict[str, list[int]]:
         "median": order[middle : middle + count].tolist(),
         "worst": order[len(order) - count :].tolist(),
     }
-
-
-def _blocks(pairs: Pairs) -> Iterator[tuple[Pictures, Pictures]]:
-    for start in range(0, len(pairs), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        yield as_float(pairs.clean[block]), as_float(pairs.noisy[block])
-
-
-def _joined(parts: list[Scores]) -> Scores:
-    return Scores(np.concatenate([part.mse for part in parts]), np.concatenate([part.ssim for part in parts]))
 
 
 def _side_by_side(noisy: Scores, denoised: Scores) -> Row:

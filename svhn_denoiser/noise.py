@@ -7,15 +7,14 @@ order and thread count change nothing, and no two pictures share a noise field.
 
 import io
 from collections.abc import Callable, Iterable
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from svhn_denoiser.pairs import Split
 from svhn_denoiser.params import NoiseKind, NoiseSettings
 
-Split = Literal["train", "validation", "test"]
 Picture = NDArray[np.float32]
 
 # part of the generator's key: changing a number changes that split's noise

@@ -10,12 +10,12 @@ import numpy as np
 
 from svhn_denoiser import gate, registry, tracking
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.evaluation import Denoiser, Scores, score_pairs
 from svhn_denoiser.gate import Decision, Rival
 from svhn_denoiser.inference import denoise, load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
 from svhn_denoiser.registry import ChampionChangedError, Version
+from svhn_denoiser.scores import Denoiser, Scores, score_pairs
 from svhn_denoiser.tracking import Store
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ def read_scores(reports: Path) -> dict[str, Any]:
         rows = read_csv(reports / "baselines.csv")
     except FileNotFoundError as error:
         raise DenoiserError(f"{error.filename}: no such file. `dvc repro` or `make demo` makes the scores.") from None
-    methods = [row | {score: float(row[score]) for score in ("psnr", "ssim")} for row in rows]
-    return metrics | {"methods": sorted(methods, key=lambda row: -row["psnr"])}
+    rows.sort(key=lambda row: -float(row["psnr"]))
+    return metrics | {"methods": [row | {score: float(row[score]) for score in ("psnr", "ssim")} for row in rows]}
 
 
 def score_table(reports: Path) -> Table:
@@ -45,5 +45,5 @@ def score_table(reports: Path) -> Table:
     table.add_section()
     for row in metrics["methods"]:
         table.add_row(row["method"], f"{row['psnr']:.2f}", f"{row['ssim']:.4f}")
-    table.caption = "below the line: the first test pictures only, every method on the same ones"
+    table.caption = "below the line: the first test pictures, the same for every method"
     return table

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from svhn_denoiser import baselines, evaluation
-from svhn_denoiser.evaluation import Scores, bootstrap_interval, evaluate, score, score_pairs, showcase
+from svhn_denoiser import baselines, scores
+from svhn_denoiser.evaluation import evaluate, showcase
 from svhn_denoiser.metrics import psnr, ssim
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_bytes, as_float
+from svhn_denoiser.scores import Scores, bootstrap_interval, score, score_pairs
 from tests.example_settings import changed
 
 
@@ -47,7 +48,7 @@ class TestInterval:
 
 def test_scores_do_not_depend_on_the_size_of_blocks(test_split, monkeypatch):
     whole = score_pairs(test_split, blur)
-    monkeypatch.setattr(evaluation, "_BLOCK", 7)
+    monkeypatch.setattr(scores, "BLOCK", 7)
     for one, other in zip(whole, score_pairs(test_split, blur), strict=True):
         np.testing.assert_allclose(one.mse, other.mse)
         np.testing.assert_allclose(one.ssim, other.ssim)
@@ -124,7 +125,7 @@ def test_every_classical_denoiser_removes_noise_and_keeps_shape_and_range(name, 
 
 
 def test_the_classical_denoisers_reach_on_real_svhn_what_was_measured(real_svhn, settings):
-    from svhn_denoiser.sources import mat_format
+    from svhn_denoiser import mat_format
 
     pictures, _ = mat_format.read(real_svhn / "test_32x32.mat")
     clean = pictures[:200].astype(np.float32) / 255

@@ -88,9 +88,7 @@ import keras, numpy as np
 model = keras.saving.load_model({str(file)!r}, safe_mode=True)
 print(model.predict_on_batch(np.zeros((1, 40, 24, 3), np.float32)).shape)
 """
-        done = subprocess.run(
-            [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
-        )
+        done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "(1, 40, 24, 3)"
 
     def test_it_carries_no_date(self, file):

@@ -101,8 +101,8 @@ class TestStrength:
 
 
 def test_the_default_noise_scores_what_was_measured_on_real_svhn(real_svhn, settings):
+    from svhn_denoiser import mat_format
     from svhn_denoiser.metrics import psnr, ssim
-    from svhn_denoiser.sources import mat_format
 
     pictures, _ = mat_format.read(real_svhn / "test_32x32.mat")
     clean = pictures.astype(np.float32) / 255

@@ -7,10 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from svhn_denoiser import pairs
+from svhn_denoiser import generation, mat_format, pairs
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.noise import add_noise
-from svhn_denoiser.sources import mat_format
 from tests.example_settings import ROOT
 
 
@@ -25,7 +24,7 @@ def raw(tmp_path_factory, pictures):
 
 @pytest.fixture
 def written(raw, tmp_path, settings):
-    counts = pairs.write(raw, tmp_path / "noisy", settings.generate, settings.seed)
+    counts = generation.write(raw, tmp_path / "noisy", settings.generate, settings.seed)
     assert counts == {"train": 180, "validation": 20, "test": 40}
     return tmp_path / "noisy"
 
@@ -49,8 +48,8 @@ def test_the_noisy_copy_is_the_noise_model_at_draw_0_rounded_to_8_bits(written, 
 
 
 def test_the_size_of_blocks_changes_nothing(raw, written, tmp_path, settings, monkeypatch):
-    monkeypatch.setattr(pairs, "_BLOCK", 7)
-    pairs.write(raw, tmp_path / "again", settings.generate, settings.seed)
+    monkeypatch.setattr(generation, "_BLOCK", 7)
+    generation.write(raw, tmp_path / "again", settings.generate, settings.seed)
     for split in ("train", "validation", "test"):
         for name in ("clean", "noisy", "digits"):
             one, other = ((folder / split / f"{name}.npy").read_bytes() for folder in (written, tmp_path / "again"))
@@ -58,7 +57,7 @@ def test_the_size_of_blocks_changes_nothing(raw, written, tmp_path, settings, mo
 
 
 def test_another_seed_changes_the_noise_and_nothing_else(raw, written, tmp_path, settings):
-    pairs.write(raw, tmp_path / "other", settings.generate, settings.seed + 1)
+    generation.write(raw, tmp_path / "other", settings.generate, settings.seed + 1)
     one, other = pairs.read(written, "train"), pairs.read(tmp_path / "other", "train")
     np.testing.assert_array_equal(one.clean, other.clean)
     assert np.mean(one.noisy != other.noisy) > 0.9
@@ -68,7 +67,7 @@ def test_extra_pictures_are_for_training_alone(raw, tmp_path, settings, pictures
     for file in raw.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     mat_format.write(tmp_path / "extra_32x32.mat", pictures[:30], np.zeros(30, np.uint8))
-    counts = pairs.write(tmp_path, tmp_path / "noisy", settings.generate, settings.seed)
+    counts = generation.write(tmp_path, tmp_path / "noisy", settings.generate, settings.seed)
     assert counts == {"train": 210, "validation": 20, "test": 40}
     np.testing.assert_array_equal(pairs.read(tmp_path / "noisy", "train").clean[180:], pictures[:30])
 
@@ -98,8 +97,8 @@ def test_arrays_that_do_not_fit_each_other_are_refused(written):
 def test_too_few_pictures_to_split_are_refused(tmp_path, settings, pictures):
     mat_format.write(tmp_path / "train_32x32.mat", pictures[:2], np.zeros(2, np.uint8))
     mat_format.write(tmp_path / "test_32x32.mat", pictures[:2], np.zeros(2, np.uint8))
-    with pytest.raises(DenoiserError, match="2 pictures cannot be split at generate.validation_fraction = 0.1"):
-        pairs.write(tmp_path, tmp_path / "noisy", settings.generate, settings.seed)
+    with pytest.raises(DenoiserError, match="2 pictures cannot be split at generate"):
+        generation.write(tmp_path, tmp_path / "noisy", settings.generate, settings.seed)
     assert not (tmp_path / "noisy").exists()
 
 
@@ -110,7 +109,7 @@ def test_a_failure_leaves_the_old_pairs_as_they_were(raw, written, settings, tmp
     (broken / "train_32x32.mat").write_bytes((raw / "train_32x32.mat").read_bytes())
     (broken / "test_32x32.mat").write_bytes((raw / "test_32x32.mat").read_bytes()[:3000])
     with pytest.raises(DenoiserError, match=r"test_32x32\.mat"):
-        pairs.write(broken, written, settings.generate, settings.seed)
+        generation.write(broken, written, settings.generate, settings.seed)
     assert (written / "train" / "noisy.npy").read_bytes() == before
 
 
@@ -124,9 +123,9 @@ def test_as_many_pictures_as_the_official_files_hold_need_less_than_a_gibibyte(t
     program = """
 import json, resource, sys
 from pathlib import Path
-from svhn_denoiser import pairs, params
+from svhn_denoiser import generation, params
 settings = params.load(Path(sys.argv[2]))
-counts = pairs.write(Path(sys.argv[1]), Path(sys.argv[1]) / "noisy", settings.generate, settings.seed)
+counts = generation.write(Path(sys.argv[1]), Path(sys.argv[1]) / "noisy", settings.generate, settings.seed)
 print(json.dumps([counts, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
 """
     done = subprocess.run(

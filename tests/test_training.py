@@ -179,9 +179,7 @@ assert resumed.resume().resumed
     train, _ = pairs
     np.savez(tmp_path / "pairs.npz", noisy=train.noisy, clean=train.clean, digits=train.digits)
     arguments = [small.model_dump_json(by_alias=True), str(tmp_path / "pairs.npz"), str(tmp_path)]
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     scores = [float(line) for line in done.stdout.split()]
     assert len(scores) == 4

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import DownloadSettings
-from svhn_denoiser.sources import mat_format
 
 FILES = ("train_32x32.mat", "test_32x32.mat", "extra_32x32.mat")
 RECORD = "source.json"

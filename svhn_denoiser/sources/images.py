@@ -11,10 +11,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from rich.console import Console
 from rich.progress import track
 
+from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.mat_format import SIDE, Pictures
 from svhn_denoiser.params import ImagesSettings
-from svhn_denoiser.sources import mat_format
-from svhn_denoiser.sources.mat_format import SIDE, Pictures
 
 SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm"}

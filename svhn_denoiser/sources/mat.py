@@ -4,8 +4,8 @@ import filecmp
 import shutil
 from pathlib import Path
 
+from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.sources import mat_format
 
 NAMES = ("train_32x32.mat", "test_32x32.mat")
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import ImagesSettings
-from svhn_denoiser.sources import images, mat_format
+from svhn_denoiser.sources import images
 
 SETTINGS = ImagesSettings(test_fraction=0.25, stride=32)
 

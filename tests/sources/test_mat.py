@@ -5,8 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
+from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.sources import mat, mat_format
+from svhn_denoiser.sources import mat
 
 
 def write(folder, name, seed, n=5):

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from svhn_denoiser import sources
+from svhn_denoiser import mat_format, sources
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.sources import mat_format
 
 NAMES = ["test_32x32.mat", "train_32x32.mat"]
 

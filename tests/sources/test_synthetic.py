@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from skimage.restoration import estimate_sigma
 
-from svhn_denoiser.sources import mat_format
+from svhn_denoiser import mat_format
 from svhn_denoiser.sources.synthetic import draw
 
 ROOT = Path(__file__).resolve().parents[2]
