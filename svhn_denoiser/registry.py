@@ -213,7 +213,7 @@ def fetch(store: Store, uri: str, folder: Path) -> Path:
     """
     try:
         download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=store.uri)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, OSError) as error:  # an error of requests is an OSError
         raise DenoiserError(f"{uri}: cannot be fetched from {store.name}: {error}") from error
     found = sorted(folder.rglob("model.keras"))
     if not found:

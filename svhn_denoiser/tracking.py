@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -25,6 +26,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from PIL import Image
+from requests import RequestException
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -38,7 +40,6 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 import mlflow
 from mlflow import MlflowClient
@@ -50,6 +51,9 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 EXPERIMENT = "svhn-denoiser"
 LOCK_FILE = Path("dvc.lock")
 RUN_FILE = Path("reports/run.json")
+
+# what MLflow raises when a store refuses or is gone; artifacts of a server come by requests alone
+_REFUSALS = (MlflowException, RequestException)
 
 # long enough for the migrations of a fresh store on a busy machine (4 s on two idle cores)
 _LOCK_SECONDS = 120
@@ -159,7 +163,7 @@ def explained(store: Store) -> Iterator[None]:
     """
     try:
         yield
-    except MlflowException as error:
+    except _REFUSALS as error:
         raise DenoiserError(f"{store.name}: MLflow says: {_one_line(error, store.uri)}") from error
 
 
@@ -248,8 +252,9 @@ def training_run(
             with _sigterm_ends():
                 yield run
         finally:
-            monitor.finish()
-    except MlflowException as error:
+            with _impatience():
+                monitor.finish()
+    except _REFUSALS as error:
         status = "FAILED"
         raise DenoiserError(
             f"{store.name}: the MLflow store takes no more records: {_one_line(error, store.uri)} "
@@ -264,7 +269,7 @@ def training_run(
     finally:
         if run is not None:
             # an error that is on its way out must not be hidden by one more about the run's status
-            quietly = nullcontext() if status == "FINISHED" else suppress(MlflowException)
+            quietly = nullcontext() if status == "FINISHED" else suppress(*_REFUSALS)
             with _impatience(), quietly:
                 store.client.set_terminated(run.run_id, status)
 
@@ -513,6 +518,8 @@ def _sigterm_ends() -> Iterator[None]:
 def _one_line(error: Exception, uri: str) -> str:
     # the first line says it; the rest is a stack of causes, and any of it may quote the address with its password
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if "Max retries exceeded" in text and (cause := re.search(r"\[Errno -?\d+\] ([\w ]+)|([\w ]+ timed out)", text)):
+        text = (cause[1] or cause[2]).strip()
     credentials = urlsplit(uri).netloc.rpartition("@")[0]
     text = text.replace(f"{credentials}@", "") if credentials else text
     return text if text.endswith(".") else f"{text}."

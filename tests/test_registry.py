@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +194,23 @@ class TestPromotion:
                 registry.promote(store, three, over=outdated, by="gate", reason="better")
         assert champion_number(store) == 2
         assert "promoted_at" not in registry.find(store, "3").tags
+
+    def test_of_two_that_beat_the_champion_at_once_one_replaces_it(self, store: Store, version: Any) -> None:
+        one, two, three = version(), version(), version()
+        promote(store, one)
+        together = threading.Barrier(2)
+
+        def go(challenger: Version) -> str:
+            together.wait()
+            try:
+                registry.promote(store, challenger, over=one, by="gate", reason="better")
+            except registry.ChampionChangedError:
+                return "too late"
+            return "promoted"
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(go, (two, three))) == ["promoted", "too late"]
+        assert registry.find(store, "champion").tags["promoted_over"] == "1"
 
     def test_the_champion_is_not_promoted_over_itself(self, store: Store, version: Any) -> None:
         promote(store, version())
