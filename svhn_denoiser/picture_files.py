@@ -178,7 +178,7 @@ def _write(target: Path, picture: Image.Image) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_name(f".{target.name}.tmp")
     try:
-        picture.save(unfinished, format="PNG", icc_profile=picture.info.get("icc_profile"))
+        picture.save(unfinished, format="PNG")
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
