@@ -31,8 +31,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.json_files import read_json as read_json
-from svhn_denoiser.json_files import write_json as write_json
+from svhn_denoiser.json_files import write_json
 from svhn_denoiser.params import Params
 
 # read while MLflow is imported: nothing is reported to anybody, and a line is printed only when something is wrong
