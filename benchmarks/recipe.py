@@ -1,7 +1,7 @@
 """What each choice of the training recipe is worth: the default settings with one thing changed at a time.
 
-`python -m benchmarks.recipe --data FOLDER --epochs 6` trains each variant on the training file in FOLDER (its last tenth
-is for validation, the test file is not touched) for the same number of epochs, and prints a Markdown table.
+`python -m benchmarks.recipe --data FOLDER --epochs 6` trains each variant on the training file in FOLDER for the same
+number of epochs, scores it on the last tenth of that file, and prints a Markdown table. The test file is not touched.
 """
 
 import argparse
