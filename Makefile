@@ -6,6 +6,7 @@ VENV := .venv
 # DVC runs the stages' `python`, which has to be this one
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
 export PYTHONUTF8 := 1
 
 # What TensorFlow 2.21 has wheels for. Another interpreter: make demo PYTHON=/path/to/python3.12
@@ -20,7 +21,7 @@ DEMO := -S download.source=synthetic -S download.synthetic.train=3000 -S downloa
 .PHONY: help setup gpu demo test repro ui bench lint
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/' | expand -t 16
+	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## the virtual environment with the locked dependencies; all else calls it
 
@@ -40,8 +41,10 @@ gpu: $(READY)  ## the CUDA libraries for TensorFlow (Linux, NVIDIA)
 		print("TensorFlow sees", len(tf.config.list_physical_devices("GPU")), "GPU(s)")'
 
 demo: $(READY)  ## all five stages on drawn house numbers, offline, in minutes; leaves reports in demo/
-	@dvc exp run --quiet --temp --force --name demo $(DEMO)
-	@rm -rf demo && dvc get --quiet . reports --rev demo --out demo/reports
+	@# not --force, which would run every stage again: what was trained before comes from DVC's run cache
+	@dvc exp remove --quiet drawn-demo >/dev/null 2>&1 || true
+	@dvc exp run --temp --name drawn-demo $(DEMO)
+	@rm -rf demo && mkdir demo && dvc get --quiet . reports --rev drawn-demo --out demo/reports
 	@svhn-denoiser scores demo/reports
 
 repro: $(READY)  ## the pipeline as params.yaml says: by default on the official SVHN
@@ -55,4 +58,15 @@ lint: $(READY)  ## ruff and mypy
 
 PORT ?= 5000
 ui: $(READY)  ## compare the runs at http://127.0.0.1:5000 (another port: PORT=5001)
+	@if [[ "$(MLFLOW_TRACKING_URI)" == http* ]]; then \
+		echo "error: the runs are on the server that MLFLOW_TRACKING_URI names: open it in a browser" >&2; exit 1; fi
 	@mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
+
+BENCH_READY := $(VENV)/.bench
+bench: $(BENCH_READY)  ## denoisers side by side, into benchmarks/RESULTS.md (options: BENCH="--pictures 200")
+	@python -m benchmarks.methods $(BENCH)
+
+$(BENCH_READY): $(READY) requirements/bench.txt
+	@echo "Setting up the packages to compare with; one of them, bm3d, is for non-commercial use only"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@

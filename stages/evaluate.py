@@ -1,5 +1,6 @@
 """evaluate: how good the model is on the test split, and next to classical denoisers."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def main() -> None:
     write_json(reports / "metrics.json", result.metrics)
     for name, rows in result.tables.items():
         tables.write_csv(reports / f"{name}.csv", rows)
-    (reports / "images").mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(reports / "images", ignore_errors=True)  # by hand, it may hold links into DVC's cache
+    (reports / "images").mkdir(parents=True)
     for name, png in images.items():
         (reports / "images" / f"{name}.png").write_bytes(png)
     page = html.render(
@@ -35,6 +37,7 @@ def main() -> None:
         images=images,
         source=read_json(Path("data/raw/source.json")),
     )
+    (reports / "report.html").unlink(missing_ok=True)
     (reports / "report.html").write_text(page, encoding="utf-8")
     noisy, denoised = result.metrics["noisy"], result.metrics["denoised"]
     print(f"PSNR {noisy['psnr']:.2f} → {denoised['psnr']:.2f} dB, SSIM {noisy['ssim']:.3f} → {denoised['ssim']:.3f}")

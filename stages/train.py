@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from filelock import Timeout
+
 from svhn_denoiser import pairs, params, stage, tables
 
 
@@ -19,11 +21,16 @@ def main() -> None:
     train, validation = (pairs.read(Path("data/noisy"), split) for split in ("train", "validation"))
     training = Training(settings, train, validation, chosen, tracking.root() / ".resume")
     print(f"{settings.train.network} on {chosen.description}: {len(train):,} pictures, {len(validation):,} to validate")
-    with training.lock():
+    lock = training.lock()
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print("another training of the same settings is running: waiting for it", flush=True)
+    with lock:
         progress = training.resume()
         if progress.resumed:
             print(f"going on after epoch {len(progress.history)}, where an earlier training was interrupted")
-        tags = {"device": chosen.description}
+        tags = {"device": chosen.description, "precision": chosen.precision(settings.train)}
         with (
             tracking.training_run(settings, run_id=progress.run_id, resumed=progress.resumed, tags=tags) as run,
             TrainingProgress(settings.train.epochs, len(training.batches)) as shown,

@@ -25,9 +25,22 @@ class Device:
         return f"{len(self.names)} x {self.names[0]}" if self.kind == "gpu" else "CPU"
 
     @property
+    def replicas(self) -> int:
+        """How many copies of the network share a batch."""
+        return int(self.strategy.num_replicas_in_sync) if self.strategy else 1
+
+    @property
     def jit_compile(self) -> bool | str:
         """XLA makes these networks 1.4 to 5 times slower on a CPU, so Keras decides on a GPU only."""
         return "auto" if self.kind == "gpu" else False
+
+    def precision(self, settings: TrainSettings) -> str:
+        """Keras's dtype policy for `train.precision`."""
+        if settings.precision != "auto":
+            return settings.precision
+        if self.kind == "gpu":
+            return "mixed_float16"
+        return "mixed_bfloat16" if _cpu_has_bfloat16() else "float32"
 
     def scope(self) -> AbstractContextManager[Any]:
         """Variables made in here are mirrored over the GPUs, if there are several."""
@@ -35,7 +48,7 @@ class Device:
 
     def configure(self, settings: TrainSettings) -> None:
         """Set precision and determinism for all that is built from now on."""
-        keras.config.set_dtype_policy(_precision(settings, self.kind))
+        keras.config.set_dtype_policy(self.precision(settings))
         if settings.deterministic and keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
@@ -69,20 +82,17 @@ def choose(settings: TrainSettings) -> Device:
             "train.device = gpu: TensorFlow sees no GPU here. Install its CUDA libraries with `make gpu` "
             "(Linux, an NVIDIA driver that `nvidia-smi` can talk to), or set train.device to auto or cpu."
         )
+    if settings.precision == "mixed_float16" and not gpus:
+        raise DenoiserError(
+            "train.precision = mixed_float16: half precision needs a GPU, and TensorFlow sees none here. "
+            "Use auto, float32 or mixed_bfloat16."
+        )
     if settings.device == "cpu" or not gpus:
         if gpus:
             tf.config.set_visible_devices([], "GPU")
         return Device("cpu", ("CPU",))
     names = tuple(tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in gpus)
     return Device("gpu", names, tf.distribute.MirroredStrategy() if len(gpus) > 1 else None)
-
-
-def _precision(settings: TrainSettings, kind: str) -> str:
-    if settings.precision != "auto":
-        return settings.precision
-    if kind == "gpu":
-        return "mixed_float16"
-    return "mixed_bfloat16" if _cpu_has_bfloat16() else "float32"
 
 
 def _cpu_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from svhn_denoiser import baselines
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_float
 from svhn_denoiser.params import Baseline, NoiseSettings, Params
-from svhn_denoiser.scores import BLOCK, Denoiser, Scores, joined, score, score_pairs, summary
+from svhn_denoiser.scores import BLOCK, Denoiser, Scores, joined, score, score_denoised, score_pairs, summary
 
 Row = dict[str, Any]
 
@@ -131,12 +132,12 @@ def against_baselines(
     Returns:
         A row a method, the worst PSNR first.
     """
-    clean, noisy = as_float(pairs.clean), as_float(pairs.noisy)
-    sigma = float(np.sqrt(np.mean(np.square(noisy - clean))))
+    sigma = float(np.sqrt(noisy_scores.mse.mean()))
     rows: list[Row] = [{"method": "noisy"} | noisy_scores.means(), {"method": network} | denoised.means()]
     for name in names:
         advance(name)
-        rows.append({"method": name} | score(clean, baselines.denoise(name, noisy, sigma)).means())
+        scores = score_denoised(pairs, partial(baselines.denoise, name, sigma=sigma))
+        rows.append({"method": name} | scores.means())
     return sorted(rows, key=lambda row: float(row["psnr"]))
 
 

@@ -19,11 +19,13 @@ class Rival:
         version: its number in the registry.
         scores: of the same test pictures.
         data_source: what it was trained on: `svhn`, `mat`, `images`, `synthetic`; None where that is not known.
+        noise: kind and strength of the noise it was trained for; None where that is not known.
     """
 
     version: int
     scores: Scores
     data_source: str | None
+    noise: str | None
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def decide(
     noisy: Scores,
     challenger: Scores,
     data_source: str,
+    noise: str,
     champion: Rival | None,
     samples: int,
     seed: int,
@@ -74,6 +77,7 @@ def decide(
         noisy: scores of the noisy pictures themselves.
         challenger: scores of the new model.
         data_source: what the new model was trained on.
+        noise: kind and strength of the noise it was trained for.
         champion: the present one, if there is one.
         samples: bootstrap samples of the interval.
         seed: of the bootstrap.
@@ -106,12 +110,21 @@ def decide(
             f"SSIM differs from the champion's by {ssim_gain:+.4f}; it may fall by {settings.max_ssim_loss:.4f}.",
         ),
     ]
-    if data_source == DRAWN and champion.data_source not in (DRAWN, None):
+    if data_source == DRAWN and champion.data_source != DRAWN:
         checks.append(
             (
                 False,
                 f"It was trained on drawn numbers ({DRAWN}), the champion on real pictures ({champion.data_source}): "
                 f"such a model never replaces such a champion.",
+            )
+        )
+    if noise != champion.noise:
+        checks.append(
+            (
+                False,
+                f"It was trained for other noise ({noise}) than the champion ({champion.noise}), which these pictures "
+                f"are no fair test of: only a person exchanges the one for the other, with "
+                f"`svhn-denoiser registry promote`.",
             )
         )
     return Decision(*_verdict(checks), pictures, over_noisy, gain, low, high, ssim_gain)

@@ -27,6 +27,8 @@ def load_model(path: Path) -> keras.Model:
     shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if shapes != ((None, None, None, 3),) * 2:
         raise DenoiserError(f"{path}: maps {shapes[0]} to {shapes[1]}, not colour pictures of any size to the same.")
+    # XLA would compile anew for each size of pictures
+    model.jit_compile = False
     return model
 
 

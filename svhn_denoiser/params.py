@@ -25,7 +25,7 @@ Baseline = Literal["gaussian-blur", "median", "total-variation", "non-local-mean
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
-Strength = Annotated[float, Field(gt=0, le=1)]
+Strength = Annotated[float, Field(ge=0.001, le=1)]
 
 
 class _Section(BaseModel):
@@ -53,10 +53,10 @@ class SvhnSettings(_Section):
 
 
 class SyntheticSettings(_Section):
-    """How many house numbers to draw."""
+    """How many house numbers to draw; SVHN's file format holds 699,050 at the most."""
 
-    train: Annotated[int, Field(ge=10, le=1_000_000)]
-    test: Annotated[int, Field(ge=10, le=1_000_000)]
+    train: Annotated[int, Field(ge=10, le=699_050)]
+    test: Annotated[int, Field(ge=10, le=699_050)]
 
 
 class ImagesSettings(_Section):
@@ -88,11 +88,9 @@ class NoiseSettings(_Section):
     def _one_clear_error(cls, strength: Any) -> Any:
         # pydantic would report every branch of the union; a user wants one sentence
         bounds = strength if isinstance(strength, list) else [strength]
-        numbers = all(isinstance(b, int | float) and not isinstance(b, bool) and 0 < b <= 1 for b in bounds)
+        numbers = all(isinstance(b, int | float) and not isinstance(b, bool) and 0.001 <= b <= 1 for b in bounds)
         if not numbers or len(bounds) != (2 if isinstance(strength, list) else 1):
-            raise PydanticCustomError(
-                "strength", "allowed: a number above 0 and up to 1, or a range [low, high] of two"
-            )
+            raise PydanticCustomError("strength", "allowed: a number from 0.001 to 1, or a range [low, high] of two")
         if isinstance(strength, list) and not bounds[0] < bounds[1]:
             raise PydanticCustomError("strength", "a range [low, high] must rise")
         return strength

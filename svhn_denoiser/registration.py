@@ -15,7 +15,7 @@ from svhn_denoiser.inference import denoise, load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
 from svhn_denoiser.registry import ChampionChangedError, Version
-from svhn_denoiser.scores import Denoiser, Scores, score_pairs
+from svhn_denoiser.scores import Denoiser, Scores, score_denoised, score_pairs
 from svhn_denoiser.tracking import Store
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ def _decide(
         noisy=noisy,
         challenger=challenger,
         data_source=version.tags["data_source"],
+        noise=version.tags["noise"],
         champion=rival,
         samples=params.evaluate.bootstrap_samples,
         seed=params.seed,
@@ -149,8 +150,8 @@ def _rival(store: Store, champion: Version, test: Pairs) -> Rival:
                 f"the champion (version {champion.number}) cannot be compared with: {error} "
                 f"Make another version champion with `svhn-denoiser registry promote VERSION`."
             ) from error
-        _, scores = score_pairs(test, _denoiser(model))
-        return Rival(champion.number, scores, champion.tags.get("data_source"))
+        scores = score_denoised(test, _denoiser(model))
+        return Rival(champion.number, scores, champion.tags.get("data_source"), champion.tags.get("noise"))
 
 
 def _denoiser(model: "keras.Model") -> Denoiser:

@@ -1,12 +1,12 @@
 """The scores of a run as a table in the terminal."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.json_files import read_json
 from svhn_denoiser.tables import read_csv
 
 
@@ -17,7 +17,7 @@ def read_scores(reports: Path) -> dict[str, Any]:
         DenoiserError: there are none in that folder.
     """
     try:
-        metrics: dict[str, Any] = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
+        metrics = read_json(reports / "metrics.json")
         rows = read_csv(reports / "baselines.csv")
     except FileNotFoundError as error:
         raise DenoiserError(f"{error.filename}: no such file. `dvc repro` or `make demo` makes the scores.") from None

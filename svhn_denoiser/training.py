@@ -5,10 +5,12 @@ import json
 import math
 import shutil
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock
@@ -25,6 +27,8 @@ from svhn_denoiser.metrics import psnr
 from svhn_denoiser.networks.model_file import export
 from svhn_denoiser.pairs import Pairs, as_float
 from svhn_denoiser.params import Params
+
+_PROGRESS = "progress.json"
 
 # the schedule ends at this share of its peak
 _FINAL_LEARNING_RATE = 0.01
@@ -80,7 +84,7 @@ class Training:
         keras.backend.clear_session()
         keras.utils.set_random_seed(params.seed)
         device.configure(settings)
-        self.batches = Batches(train, params)
+        self.batches = Batches(train, params, device.replicas)
         # on one device and in float32 whatever the training's precision: what is validated is what is published
         with device.float32():
             self.plain = networks.build(settings)
@@ -122,16 +126,29 @@ class Training:
         return export(self.plain)
 
     def resume(self) -> Progress:
-        """Read the state of an unfinished training of the same settings, code, pairs and machine, if there is one."""
-        if not (self.state / "progress.json").exists():
+        """Read the state of an unfinished training of the same settings, code, pairs and machine, if there is one.
+
+        A state that cannot be read, as after a power cut, is deleted with a warning.
+        """
+        # a kill between the two renames of `keep` leaves the new one, complete, under its first name
+        if not self.state.exists() and (self._beside(".new") / _PROGRESS).exists():
+            self._beside(".new").rename(self.state)
+        if not (self.state / _PROGRESS).exists():
             return self.progress
-        saved = json.loads((self.state / "progress.json").read_text())
-        with self.device.scope():
-            self.model.optimizer.build(self.model.trainable_variables)
-            self.model.load_weights(self.state / "training.weights.h5")
-        with np.load(self.state / "best.npz") as best:
-            self.best = [best[name] for name in best.files]
-        self.progress = Progress(**(saved | {"history": [Epoch(**row) for row in saved["history"]]}))
+        fresh = self.model.get_weights()
+        try:
+            saved = json.loads((self.state / _PROGRESS).read_text())
+            with np.load(self.state / "best.npz") as file:
+                best = [file[name] for name in file.files]
+            with self.device.scope():
+                self.model.optimizer.build(self.model.trainable_variables)
+                self.model.load_weights(self.state / "training.weights.h5")
+            self.progress = Progress(**(saved | {"history": [Epoch(**row) for row in saved["history"]]}))
+            self.best = best
+        except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+            warnings.warn(f"{self.state}: cannot be read ({error}); the training begins anew", stacklevel=2)
+            self.model.set_weights(fresh)
+            self.forget()
         return self.progress
 
     def lock(self) -> FileLock:
@@ -141,7 +158,8 @@ class Training:
 
     def forget(self) -> None:
         """Delete the state of a training that has ended."""
-        shutil.rmtree(self.state, ignore_errors=True)
+        for folder in (self.state, self._beside(".new"), self._beside(".old")):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def finish_epoch(self, loss: float) -> Epoch:
         """Validate, and add the epoch to the history."""
@@ -156,6 +174,9 @@ class Training:
         past = len(self.progress.history)
         waited = past - self.progress.best_epoch
         return past >= self.params.train.epochs or (patience is not None and waited >= patience)
+
+    def _beside(self, suffix: str) -> Path:
+        return self.state.with_name(self.state.name + suffix)
 
     def _optimizer(self) -> keras.Optimizer:
         settings = self.params.train
@@ -191,13 +212,13 @@ class Training:
 
     def keep(self) -> None:
         """Write the state, so that a later training goes on from here."""
-        # a new folder beside the old one, then a rename: a kill at any moment leaves one of them whole
-        new, old = self.state.with_suffix(".new"), self.state.with_suffix(".old")
+        # a new folder beside the old one, complete once it has its progress.json; a kill at any moment leaves one whole
+        new, old = self._beside(".new"), self._beside(".old")
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         self.model.save_weights(new / "training.weights.h5")
         np.savez(new / "best.npz", *self.best)
-        (new / "progress.json").write_text(json.dumps(asdict(self.progress)))
+        (new / _PROGRESS).write_text(json.dumps(asdict(self.progress)))
         shutil.rmtree(old, ignore_errors=True)
         if self.state.exists():
             self.state.rename(old)

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,9 +101,7 @@ class TestProgram:
         assert done.stdout
 
     def test_good_settings_are_one_line(self) -> None:
-        began = time.monotonic()
         done = program("params", "check", folder=ROOT)
-        assert time.monotonic() - began < 2
         assert (done.returncode, done.stdout, done.stderr) == (0, "params.yaml: all settings are fine\n", "")
 
     def test_bad_settings_are_an_error_for_people(self, tmp_path: Path) -> None:

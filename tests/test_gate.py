@@ -21,7 +21,7 @@ def scores(psnr: float, ssim: float = 0.95, luck: float = 1.0) -> Scores:
 
 
 NOISY = scores(20.2, 0.47, luck=0)
-CHAMPION = Rival(version=3, scores=scores(33.0, luck=0), data_source="svhn")
+CHAMPION = Rival(version=3, scores=scores(33.0, luck=0), data_source="svhn", noise="gaussian 0.1")
 
 
 def judge(
@@ -29,12 +29,14 @@ def judge(
     champion: Rival | None = CHAMPION,
     data_source: str = "svhn",
     settings: GateSettings = SETTINGS,
+    noise: str = "gaussian 0.1",
 ) -> Decision:
     return decide(
         settings,
         noisy=NOISY,
         challenger=challenger,
         data_source=data_source,
+        noise=noise,
         champion=champion,
         samples=500,
         seed=1,
@@ -135,3 +137,12 @@ def test_a_score_that_is_no_number_speaks_against_the_model() -> None:
 
 def test_the_same_seed_gives_the_same_decision() -> None:
     assert judge(scores(33.1)) == judge(scores(33.1))
+
+
+def test_a_model_for_other_noise_never_replaces_the_champion_by_itself() -> None:
+    decision = judge(scores(40.0), noise="poisson [0.05, 0.2]")
+    assert not decision.promoted
+    assert "trained for other noise (poisson [0.05, 0.2]) than the champion (gaussian 0.1)" in " ".join(
+        decision.reasons
+    )
+    assert judge(scores(40.0), noise="poisson 0.1", champion=None).promoted

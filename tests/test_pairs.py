@@ -114,6 +114,7 @@ def test_a_failure_leaves_the_old_pairs_as_they_were(raw, written, settings, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of memory from Linux's /proc")
 def test_as_many_pictures_as_the_official_files_hold_need_less_than_a_gibibyte(tmp_path, settings):
     rng = np.random.default_rng(0)
     block = rng.integers(0, 256, (1000, 32, 32, 3), np.uint8)
@@ -121,12 +122,14 @@ def test_as_many_pictures_as_the_official_files_hold_need_less_than_a_gibibyte(t
         many = np.concatenate([block] * (count // 1000 + 1))[:count]
         mat_format.write(tmp_path / f"{name}_32x32.mat", many, np.zeros(count, np.uint8))
     program = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from svhn_denoiser import generation, params
 settings = params.load(Path(sys.argv[2]))
 counts = generation.write(Path(sys.argv[1]), Path(sys.argv[1]) / "noisy", settings.generate, settings.seed)
-print(json.dumps([counts, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+# not ru_maxrss, which begins with the memory of the process that started this one
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+print(json.dumps([counts, int(status["VmHWM"].split()[0])]))
 """
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path), str(ROOT / "params.yaml")],
@@ -136,4 +139,4 @@ print(json.dumps([counts, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
     )
     counts, peak = json.loads(done.stdout)
     assert counts == {"train": 65_931, "validation": 7_326, "test": 26_032}
-    assert peak * 1024 < 2**30  # Linux counts in KiB
+    assert peak * 1024 < 2**30  # in KiB

@@ -205,9 +205,9 @@ class TestFiles:
 class TestTiles:
     @staticmethod
     def blur(picture: Floats) -> Floats:
-        """Depends on 60 pixels to each side, as far as the margin allows."""
+        """Depends on 30 pixels to each side: nearly as far as the margin allows."""
         for axis in (0, 1):
-            picture = sum(np.roll(picture, shift, axis) for shift in (-90, -7, 0, 7, 90)) / np.float32(5)
+            picture = sum(np.roll(picture, shift, axis) for shift in (-30, -7, 0, 7, 30)) / np.float32(5)
         return picture
 
     def test_tiles_show_no_seam(self) -> None:
@@ -221,10 +221,10 @@ class TestTiles:
         tiled = in_tiles(picture, look)
         assert tiled.shape == picture.shape
         assert sizes == {(1024, 1024, 3)}
-        inside = (slice(90, -90), slice(90, -90))
+        inside = (slice(30, -30), slice(30, -30))
         np.testing.assert_allclose(tiled[inside], self.blur(picture)[inside], atol=1e-6)
 
-    @pytest.mark.parametrize("shape", [(1, 2000, 3), (832, 1664, 3), (1665, 3, 3)])
+    @pytest.mark.parametrize("shape", [(1, 2000, 3), (960, 1920, 3), (1921, 3, 3)])
     def test_any_shape_is_covered(self, shape: tuple[int, int, int]) -> None:
         picture = _RNG.random(shape, dtype=np.float32)
         np.testing.assert_array_equal(in_tiles(picture, darker), picture / np.float32(2))

@@ -308,7 +308,7 @@ class TestRegistration:
 
         def promote_after_somebody_else(store: Store, challenger: Version, **how: Any) -> None:
             if not rivals:
-                rivals.append(version())
+                rivals.append(version(noise=challenger.tags["noise"], data_source="svhn"))
                 real(store, rivals[0], over=how["over"], by="somebody", reason="faster")
             real(store, challenger, **how)
 

@@ -109,14 +109,39 @@ def test_a_kill_while_the_state_is_written_leaves_the_one_before(small, pairs, t
     assert len(again.resume().history) == 1
 
 
+def test_a_kill_between_the_renames_loses_nothing(small, pairs, tmp_path):
+    one = training(changed(small, train__epochs=1), pairs, tmp_path)
+    one.run(nothing, nothing)
+    one.state.rename(one.state.with_name(f"{one.state.name}.new"))
+    again = training(changed(small, train__epochs=1), pairs, tmp_path)
+    assert len(again.resume().history) == 1
+
+
+@pytest.mark.parametrize("name", ["progress.json", "best.npz", "training.weights.h5"])
+def test_a_damaged_state_is_deleted_with_a_warning(small, pairs, tmp_path, name):
+    one = training(changed(small, train__epochs=1), pairs, tmp_path)
+    one.keep()
+    (one.state / name).write_bytes(b"\0" * 100)
+    again = training(changed(small, train__epochs=1), pairs, tmp_path)
+    fresh = again.model.get_weights()
+    with pytest.warns(UserWarning, match="cannot be read.*begins anew"):
+        assert not again.resume().resumed
+    assert not again.state.exists()
+    for before, after in zip(fresh, again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
 def test_the_best_epoch_is_kept_not_the_last(small, pairs, tmp_path):
-    # a rate that is far too high late in the training: the last epoch is not the best
-    wild = changed(small, train__epochs=6, train__learning_rate=0.02, train__weight_averaging=None)
-    one = training(wild, pairs, tmp_path)
-    model = one.run(nothing, nothing)
+    one = training(changed(small, train__epochs=6), pairs, tmp_path)
+
+    def spoil(row: Epoch, speed: float) -> None:
+        if row.epoch == 3:
+            one.model.set_weights([weight * 1.3 for weight in one.model.get_weights()])
+
+    model = one.run(spoil, nothing)
     scores = [row.validation_psnr for row in one.progress.history]
     assert one.progress.best_psnr == max(scores)
-    assert one.progress.best_epoch == 1 + int(np.argmax(scores))
+    assert one.progress.best_epoch == 1 + int(np.argmax(scores)) < 6
     assert validation_psnr(model, pairs[1]).mean() == pytest.approx(max(scores), abs=1e-3)
 
 
@@ -143,6 +168,7 @@ def test_mixed_precision_trains_and_publishes_float32(small, pairs, tmp_path):
         keras.config.set_dtype_policy("float32")
     assert {weight.dtype.name for weight in map(np.asarray, model.get_weights())} == {"float32"}
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    assert model.predict_on_batch(as_float(pairs[1].noisy[:2])).dtype == np.float32
 
 
 def test_asking_for_a_gpu_where_there_is_none_fails_at_once(settings):
@@ -219,6 +245,11 @@ class TestBatches:
                 key = clean[:, ::-1].tobytes() if turned else clean.tobytes()
                 np.testing.assert_array_equal(noisy[:, ::-1] if turned else noisy, known[key])
         assert 60 < mirrored < 140
+
+    def test_a_batch_is_shared_evenly_and_never_by_more_devices_than_pictures(self, small, pairs):
+        assert Batches(pairs[0], small, replicas=3).size == 18
+        with pytest.raises(DenoiserError, match="batch_size = 20: with 2 pictures"):
+            Batches(pairs[0][:2], small, replicas=3)
 
     def test_fewer_pictures_than_a_batch_make_one_smaller_batch(self, small, pairs):
         few = Pairs(pairs[0].noisy[:5], pairs[0].clean[:5], pairs[0].digits[:5])

@@ -10,7 +10,7 @@ from svhn_denoiser.backend import keras
 
 def export(network: keras.Model) -> keras.Model:
     """The model that is published: a network with its output clipped to [0, 1]."""
-    clipped = keras.layers.ReLU(max_value=1.0, name="clipped")(network.output)
+    clipped = keras.layers.ReLU(max_value=1.0, dtype="float32", name="clipped")(network.output)
     return keras.Model(network.input, clipped, name=network.name)
 
 

@@ -6,7 +6,6 @@ where asked for), and source.json, which says where they are from, what they are
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -43,24 +42,6 @@ def fetch(settings: DownloadSettings, seed: int, target: Path) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def find(path: str) -> Path:
-    """Where `download.path` is: in the working folder, or in the repository.
-
-    `dvc exp run --temp` and its queue work in a copy that lacks what git ignores, such as the files in data/import;
-    DVC_ROOT names the repository itself.
-    """
-    here = Path(path).expanduser()
-    repository = os.environ.get("DVC_ROOT")
-    if here.is_absolute() or not repository or here.is_file() or _has_files(here):
-        return here
-    there = Path(repository) / here
-    return there if there.exists() else here
-
-
-def _has_files(folder: Path) -> bool:
-    return folder.is_dir() and any(entry.name != "README.md" for entry in folder.iterdir())
-
-
 def _svhn(settings: DownloadSettings, seed: int, folder: Path) -> Origin:
     # imported here, and below, so that reading a .mat file needs neither requests nor Pillow
     from svhn_denoiser.sources import official
@@ -89,7 +70,7 @@ def _synthetic(settings: DownloadSettings, seed: int, folder: Path) -> Origin:
 def _mat(settings: DownloadSettings, seed: int, folder: Path) -> Origin:
     from svhn_denoiser.sources import mat
 
-    mat.copy(find(settings.path), folder)
+    mat.copy(Path(settings.path).expanduser(), folder)
     return {
         "from": settings.path,
         "licence": "as the files came; SVHN's own pictures are for non-commercial use only",
@@ -99,7 +80,7 @@ def _mat(settings: DownloadSettings, seed: int, folder: Path) -> Origin:
 def _images(settings: DownloadSettings, seed: int, folder: Path) -> Origin:
     from svhn_denoiser.sources import images
 
-    cut = images.cut_all(find(settings.path), settings.images, seed, folder)
+    cut = images.cut_all(Path(settings.path).expanduser(), settings.images, seed, folder)
     return {
         "from": settings.path,
         "seed": seed,

@@ -1,10 +1,12 @@
 """A clone of the repository, small enough that all five stages run in a minute."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +51,14 @@ class Clone:
         self.run("git", "config", "user.email", "test@localhost")
         self.commit("The working tree")
 
+    def json(self, *command: str) -> Any:
+        """What a command prints as JSON, its warnings aside."""
+        done = subprocess.run(
+            [*command, "--json"], cwd=self.folder, env=self.environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
     def run(self, *command: str, expect: int = 0, **environment: str) -> str:
         """Run a command in the clone; its output, standard error included."""
         done = subprocess.run(
@@ -66,6 +76,7 @@ class Clone:
     def environment(self, **more: str) -> dict[str, str]:
         ours = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_"))}
         path = f"{Path(sys.executable).parent}{os.pathsep}{ours['PATH']}"
+        ours.pop("PYTHONDONTWRITEBYTECODE", None)  # as on most machines: bytecode must not count as a change
         return ours | {"PATH": path, "COLUMNS": "200", "PYTHONUNBUFFERED": "1"} | more
 
     def commit(self, message: str) -> None:

@@ -21,7 +21,6 @@ DECIDES_NOTHING = {
     "backend.py",
     "errors.py",
     "params.py",
-    "progress.py",
     "stage.py",
     "tracking.py",
     "training_progress.py",
