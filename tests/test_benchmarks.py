@@ -300,9 +300,9 @@ class TestMistakes:
         "options",
         [["--model", "x.keras"], ["--model", "a,b=x.keras"], ["--pictures", "0"], ["--sigma", "2"], ["--sigma", "no"]],
     )
-    def test_an_option_that_makes_no_sense_is_refused(self, options, capsys):
+    def test_an_option_that_makes_no_sense_is_refused(self, raw, tmp_path, options, capsys):
         with pytest.raises(SystemExit):
-            methods.main(options)
+            run(raw, tmp_path / "results.md", "--only", "noisy", *options)
         assert "expected" in capsys.readouterr().err
 
 

@@ -1,0 +1,1 @@
+"""Measurements against peers and against the real world; nothing in the pipeline imports them."""

@@ -1,0 +1,84 @@
+"""Trained networks as methods, and what they cost. Imports TensorFlow."""
+
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measuring import Cost, Method
+from svhn_denoiser.backend import keras
+from svhn_denoiser.device import choose
+from svhn_denoiser.inference import denoise, load_model
+from svhn_denoiser.params import TrainSettings
+
+BATCH = 256
+
+# any size that the halvings divide will do: with "same" padding each pixel costs the same
+_SIDE = 64
+
+# one or two multiply-adds a value, where a 3x3 convolution of 32 channels has 288
+_NEGLIGIBLE = (
+    keras.layers.BatchNormalization,
+    keras.layers.GroupNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.PReLU,
+)
+
+
+def device(settings: TrainSettings) -> str:
+    """What networks loaded from now on run on, as `train.device` says.
+
+    Raises:
+        DenoiserError: that is a GPU, and TensorFlow sees none.
+    """
+    return choose(settings).description
+
+
+def method(path: Path, name: str | None = None) -> Method:
+    """A saved model as a method.
+
+    Args:
+        path: a .keras file.
+        name: what tables call it; without one, the network's own name.
+
+    Raises:
+        DenoiserError: there is no such file, or it is no denoiser.
+    """
+    model = load_model(path)
+    denoiser = partial(denoise, model, batch_size=BATCH)
+    return Method(name or model.name.replace("_", "-"), lambda: denoiser, at_once=BATCH, cost=cost(model))
+
+
+def cost(model: keras.Model) -> Cost:
+    """Parameters and multiply-adds of a model of (N, H, W, 3) to the same, counted from its layers."""
+    return Cost(model.count_params(), _multiply_adds(model))
+
+
+def _multiply_adds(model: keras.Model) -> float | None:
+    counts: list[int | None] = []
+
+    def call(layer: Any, *inputs: Any, **options: Any) -> Any:
+        outputs = layer(*inputs, **options)
+        counts.append(_of_layer(layer, inputs, outputs))
+        return outputs
+
+    # a model saved for any size knows no heights and widths: rebuilt for one size, each call of each layer has them
+    functional = keras.Model(model.inputs, model.outputs)
+    keras.models.clone_model(functional, input_tensors=[keras.Input((_SIDE, _SIDE, 3))], call_function=call)
+    known = [count for count in counts if count is not None]
+    return sum(known) / _SIDE**2 if len(known) == len(counts) else None
+
+
+def _of_layer(layer: Any, inputs: Any, outputs: Any) -> int | None:
+    """Multiply-adds of one call, channels last; None for a layer with weights that is of no known kind."""
+    match layer:
+        case keras.layers.SeparableConv2D():
+            kernels = prod(layer.depthwise_kernel.shape) + prod(layer.pointwise_kernel.shape)
+            return int(kernels * prod(outputs.shape[1:3]))
+        case keras.layers.Conv2DTranspose():
+            return int(prod(layer.kernel.shape) * prod(inputs[0].shape[1:3]))
+        case keras.layers.Conv2D() | keras.layers.DepthwiseConv2D():
+            return int(prod(layer.kernel.shape) * prod(outputs.shape[1:3]))
+        case keras.layers.Dense():
+            return int(prod(layer.kernel.shape) * prod(outputs.shape[1:-1]))
+    return 0 if isinstance(layer, _NEGLIGIBLE) or not getattr(layer, "weights", None) else None
