@@ -49,7 +49,7 @@ def _opencv(sigma: float) -> Denoiser:
     """
     import cv2
 
-    strength = 0.7 * sigma * 255
+    strength = 0.75 * sigma * 255
 
     def denoiser(noisy: Pictures) -> Pictures:
         # OpenCV's colours are blue, green, red
