@@ -43,7 +43,8 @@ gpu: $(READY)  ## the CUDA libraries for TensorFlow (Linux, NVIDIA)
 demo: $(READY)  ## all five stages on drawn house numbers, offline, in minutes; leaves reports in demo/
 	@# not --force, which would run every stage again: what was trained before comes from DVC's run cache
 	@dvc exp remove --quiet drawn-demo >/dev/null 2>&1 || true
-	@dvc exp run --temp --name drawn-demo $(DEMO)
+	@# DVC warns of every output that a first run is yet to make
+	@dvc exp run --temp --name drawn-demo $(DEMO) 2> >(grep -v 'No file hash info found' >&2)
 	@rm -rf demo && mkdir demo && dvc get --quiet . reports --rev drawn-demo --out demo/reports
 	@svhn-denoiser scores demo/reports
 

@@ -22,7 +22,8 @@ def main() -> None:
     )
     result = register(settings, trained, pairs.read(Path("data/noisy"), "test"), reports)
     write_json(reports / "registration.json", result)
-    print(f"version {result['version']} is {'now' if result['promoted'] else 'not made'} champion:")
+    is_champion = result["champion_after"] == result["version"]
+    print(f"version {result['version']} is {'champion' if is_champion else 'no champion'}:")
     print("\n".join(f"  {reason}" for reason in result["reasons"]))
 
 

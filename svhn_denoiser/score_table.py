@@ -45,5 +45,5 @@ def score_table(reports: Path) -> Table:
     table.add_section()
     for row in metrics["methods"]:
         table.add_row(row["method"], f"{row['psnr']:.2f}", f"{row['ssim']:.4f}")
-    table.caption = "below the line: the first test pictures, the same for every method"
+    table.caption = "below the line: the same pictures for all"
     return table
