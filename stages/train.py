@@ -14,7 +14,7 @@ def main() -> None:
     # these import TensorFlow and MLflow: a wrong setting is said before
     from svhn_denoiser import device, tracking
     from svhn_denoiser.networks.model_file import save
-    from svhn_denoiser.training import Epoch, Training
+    from svhn_denoiser.training import Epoch, Training, samples
     from svhn_denoiser.training_progress import TrainingProgress
 
     chosen = device.choose(settings.train)
@@ -44,6 +44,7 @@ def main() -> None:
 
             model = training.run(on_epoch, shown.batch)
             run.set_tags({"best_epoch": str(progress.best_epoch)})
+            run.log_pictures({"clean-noisy-denoised": samples(model, validation)}, progress.best_epoch)
         save(model, Path("models/denoiser.keras"))
         tables.write_csv(Path("reports/history.csv"), [asdict(row) for row in progress.history])
         tracking.write_run(tracking.RUN_FILE, run.store, run.run_id)

@@ -188,10 +188,6 @@ class TrainingRun:
             image = Image.open(io.BytesIO(picture)) if isinstance(picture, bytes) else Image.fromarray(picture)
             self.store.client.log_image(self.run_id, image, key=name, step=step)
 
-    def log_artifact(self, path: Path, folder: str | None = None) -> None:
-        """Attach a file, in a folder of the run's."""
-        self.store.client.log_artifact(self.run_id, str(path), folder)
-
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Add tags, or change them."""
         self.store.client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])

@@ -25,7 +25,7 @@ from svhn_denoiser.inference import denoise
 from svhn_denoiser.losses import LOSSES
 from svhn_denoiser.metrics import psnr
 from svhn_denoiser.networks.model_file import export
-from svhn_denoiser.pairs import Pairs, as_float
+from svhn_denoiser.pairs import Pairs, as_bytes, as_float
 from svhn_denoiser.params import Params
 
 _PROGRESS = "progress.json"
@@ -250,6 +250,14 @@ def validation_psnr(model: keras.Model, pairs: Pairs, block: int = 1024) -> NDAr
 def _momentum(share: float, steps: int) -> float:
     # a running average over a share of the training, so that a short training is not averaged with its own beginning
     return max(0.0, 1 - 1 / max(1.0, share * steps))
+
+
+def samples(model: keras.Model, pairs: Pairs, count: int = 8, zoom: int = 4) -> NDArray[np.uint8]:
+    """The first pictures of a split in columns: clean above noisy above denoised, enlarged; uint8 (H, W, 3)."""
+    some = pairs[:count]
+    denoised = as_bytes(denoise(model, as_float(some.noisy)))
+    rows = [np.concatenate(pictures, axis=1) for pictures in (some.clean, some.noisy, denoised)]
+    return np.concatenate(rows).repeat(zoom, axis=0).repeat(zoom, axis=1)
 
 
 class _EveryEpoch(keras.callbacks.Callback):  # type: ignore[misc]

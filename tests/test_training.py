@@ -18,7 +18,7 @@ from svhn_denoiser.metrics import psnr
 from svhn_denoiser.networks.model_file import save
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_bytes, as_float
-from svhn_denoiser.training import Epoch, Training, validation_psnr
+from svhn_denoiser.training import Epoch, Training, samples, validation_psnr
 from svhn_denoiser.training_progress import TrainingProgress
 from tests.example_settings import changed
 
@@ -210,6 +210,19 @@ assert resumed.resume().resumed
     scores = [float(line) for line in done.stdout.split()]
     assert len(scores) == 4
     assert scores[-1] > scores[0]
+
+
+def test_samples_show_clean_above_noisy_above_denoised(settings, pairs):
+    keras.utils.set_random_seed(1)
+    from svhn_denoiser import networks
+
+    untrained = networks.build(changed(settings, train__width=8).train)  # returns its input
+    sheet = samples(untrained, pairs[1], count=5, zoom=2)
+    assert sheet.shape == (3 * 32 * 2, 5 * 32 * 2, 3)
+    clean, noisy, denoised = (sheet[row * 64 : (row + 1) * 64 : 2, 32 * 2 : 64 * 2 : 2] for row in range(3))
+    np.testing.assert_array_equal(clean, pairs[1].clean[1])
+    np.testing.assert_array_equal(noisy, pairs[1].noisy[1])
+    np.testing.assert_array_equal(denoised, noisy)
 
 
 class TestBatches:

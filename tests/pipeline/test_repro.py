@@ -75,6 +75,11 @@ def test_the_run_has_params_curves_data_scores_and_lineage(finished):
     assert len(digest) == 32
     assert digest in lock
     assert len(run.data.tags["git_commit"]) == 40
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{finished.folder}/mlflow.db")
+    assert [file.path for file in client.list_artifacts(run.info.run_id, "images")]
+    assert [file.path for file in client.list_artifacts(run.info.run_id, "reports/images")]
 
 
 def test_the_model_is_registered_and_champion(finished):
