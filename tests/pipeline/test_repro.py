@@ -127,7 +127,7 @@ def test_an_experiment_in_a_temporary_folder_is_compared_and_its_run_is_kept(cop
 
     assert "longer" in json.dumps(copy.json("dvc", "exp", "show"))
     difference = copy.json("dvc", "metrics", "diff", "main", "longer")
-    assert difference["diff"]["reports/metrics.json"]["denoised.psnr"]["diff"] != 0
+    assert difference["reports/metrics.json"]["denoised.psnr"]["diff"] != 0
     copy.run("dvc", "plots", "diff", "main", "longer")
     page = (copy.folder / "dvc_plots" / "index.html").read_text()
     for title in ("Validation PSNR", "Training loss", "PSNR over noise levels", "best.png"):
