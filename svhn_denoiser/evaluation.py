@@ -24,15 +24,11 @@ class Evaluation:
     Attributes:
         metrics: what reports/metrics.json holds.
         tables: rows of baselines, digits and noise_levels, by these names.
-        noisy: the scores of the noisy test pictures.
-        denoised: the scores of the denoised ones.
         showcase: indices of the pictures to show, by best, median and worst.
     """
 
     metrics: dict[str, Any]
     tables: dict[str, list[Row]]
-    noisy: Scores
-    denoised: Scores
     showcase: dict[str, list[int]]
 
 
@@ -72,7 +68,7 @@ def evaluate(
         "digits": by_digit(np.asarray(test.digits), noisy, denoised),
         "noise_levels": levels,
     }
-    return Evaluation(metrics, tables, noisy, denoised, showcase(denoised, settings.shown_pictures))
+    return Evaluation(metrics, tables, showcase(denoised, settings.shown_pictures))
 
 
 def by_digit(digits: NDArray[np.uint8], noisy: Scores, denoised: Scores) -> list[Row]:
