@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from svhn_denoiser import baselines
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_float
-from svhn_denoiser.params import Baseline, NoiseSettings, Params
-from svhn_denoiser.scores import BLOCK, Denoiser, Scores, joined, score, score_denoised, score_pairs, summary
+from svhn_denoiser.params import Baseline, NoiseKind, NoiseSettings, Params
+from svhn_denoiser.scores import BLOCK, Denoiser, Pictures, Scores, joined, score, score_denoised, score_pairs, summary
 
 Row = dict[str, Any]
 
@@ -23,7 +23,7 @@ class Evaluation:
 
     Attributes:
         metrics: what reports/metrics.json holds.
-        tables: rows of baselines, digits and noise_levels, by these names.
+        tables: rows of baselines, digits, noise_kinds and noise_levels, by these names.
         showcase: indices of the pictures to show, by best, median and worst.
     """
 
@@ -35,7 +35,7 @@ class Evaluation:
 def evaluate(
     params: Params, test: Pairs, denoiser: Denoiser, advance: Callable[[str], None] = lambda _: None
 ) -> Evaluation:
-    """Score a denoiser on the test split, per digit, at other noise levels, and against classical denoisers.
+    """Score a denoiser on the test split, per digit, on other noise, and against classical denoisers.
 
     Args:
         params: all settings; `seed`, `generate.noise` and `evaluate` among them.
@@ -50,6 +50,15 @@ def evaluate(
     levels = by_noise_level(
         test.clean[: settings.noise_level_pictures], denoiser, noise, settings.noise_levels, params.seed
     )
+    advance("kinds of noise")
+    kinds = by_noise_kind(
+        test.clean[: settings.noise_kind_pictures],
+        denoiser,
+        noise,
+        settings.noise_kinds,
+        settings.noise_levels,
+        params.seed,
+    )
     first = slice(settings.baseline_pictures)
     compared = against_baselines(
         test[first], noisy[first], params.train.network, denoised[first], settings.baselines, advance
@@ -62,10 +71,16 @@ def evaluate(
         "noisy": summary(noisy, settings.bootstrap_samples, params.seed),
         "denoised": summary(denoised, settings.bootstrap_samples, params.seed),
         "gain": {name: means["denoised"][name] - means["noisy"][name] for name in ("psnr", "ssim")},
+        "clean": kept(test.clean[: settings.noise_level_pictures], denoiser),
     }
+    if settings.self_ensemble:
+        advance("self-ensemble")
+        ensemble = score_denoised(test, self_ensemble(denoiser))
+        metrics["self_ensemble"] = summary(ensemble, settings.bootstrap_samples, params.seed)
     tables = {
         "baselines": compared,
         "digits": by_digit(np.asarray(test.digits), noisy, denoised),
+        "noise_kinds": kinds,
         "noise_levels": levels,
     }
     return Evaluation(metrics, tables, showcase(denoised, settings.shown_pictures))
@@ -105,6 +120,44 @@ def by_noise_level(
             denoised_scores.append(score(block, denoiser(noisy)))
         rows.append({"strength": level} | _side_by_side(joined(noisy_scores), joined(denoised_scores)))
     return rows
+
+
+def by_noise_kind(
+    clean: NDArray[np.uint8],
+    denoiser: Denoiser,
+    settings: NoiseSettings,
+    kinds: list[NoiseKind],
+    levels: list[float],
+    seed: int,
+) -> list[Row]:
+    """Mean scores on other kinds of noise, each at every strength; arguments as in :func:`by_noise_level`."""
+    return [
+        {"kind": kind, **row}
+        for kind in kinds
+        for row in by_noise_level(clean, denoiser, settings.model_copy(update={"kind": kind}), levels, seed)
+    ]
+
+
+def kept(clean: NDArray[np.uint8], denoiser: Denoiser) -> dict[str, float]:
+    """Mean scores of what a denoiser makes of pictures without noise, uint8 (N, H, W, 3): how much it leaves alone."""
+    return score_denoised(Pairs(clean, clean, np.zeros(len(clean), np.uint8)), denoiser).means()
+
+
+def self_ensemble(denoiser: Denoiser) -> Denoiser:
+    """The mean of what a denoiser makes of a picture's eight flips and turns, each turned back.
+
+    Eight times the work (Timofte et al. 2016, "Seven ways to improve example-based single image super resolution").
+    """
+
+    def mean(noisy: Pictures) -> Pictures:
+        total = np.zeros_like(noisy)
+        for turns in range(4):
+            for step in (1, -1):
+                turned = np.ascontiguousarray(np.rot90(noisy, turns, axes=(1, 2))[:, :, ::step])
+                total += np.rot90(denoiser(turned)[:, :, ::step], -turns, axes=(1, 2))
+        return total / np.float32(8)
+
+    return mean
 
 
 def against_baselines(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from svhn_denoiser.pairs import Split
-from svhn_denoiser.params import NoiseKind, NoiseSettings
+from svhn_denoiser.params import NoiseSettings
 
 Picture = NDArray[np.float32]
 
@@ -28,7 +28,7 @@ def add_noise(
 
     Args:
         clean: float32 (N, H, W, 3) in [0, 1].
-        settings: kind and strength; a range draws one strength for each picture, uniformly.
+        settings: kind and strength; a range draws one strength for each picture, uniformly, and a mix one kind.
         seed: the project's seed.
         split: which split the pictures belong to.
         indices: the N pictures' positions in that split.
@@ -38,13 +38,15 @@ def add_noise(
     Returns:
         float32 (N, H, W, 3), clipped to [0, 1].
     """
-    model = _MODELS[settings.kind]
+    kinds = MIXES.get(settings.kind, (settings.kind,))
     low, high = settings.bounds
     noisy = np.empty_like(clean)
     for position, index in enumerate(indices):
         rng = _generator(seed, split, index, draw)
         strength = low if low == high else rng.uniform(low, high)
-        noisy[position] = model(clean[position], strength, settings.read_sigma, rng)
+        # where there is no choice nothing is drawn: adding a mix has changed no other noise
+        kind = kinds[0] if len(kinds) == 1 else kinds[rng.integers(len(kinds))]
+        noisy[position] = _MODELS[kind](clean[position], strength, settings.read_sigma, rng)
     return np.clip(noisy, 0, 1, out=noisy)
 
 
@@ -88,11 +90,17 @@ def _jpeg(clean: Picture, strength: float, _: float, __: np.random.Generator) ->
     return np.asarray(Image.open(file), dtype=np.float32) / np.float32(255)
 
 
-_MODELS: dict[NoiseKind, Callable[[Picture, float, float, np.random.Generator], Picture]] = {
+_MODELS: dict[str, Callable[[Picture, float, float, np.random.Generator], Picture]] = {
     "gaussian": _gaussian,
     "poisson": _poisson,
     "poisson-gaussian": _poisson_gaussian,
     "speckle": _speckle,
     "salt-and-pepper": _salt_and_pepper,
     "jpeg": _jpeg,
+}
+
+# What a mix is made of, each kind equally often: `sensor` is what a camera adds to what it sees, `mixed` is all there is.
+MIXES: dict[str, tuple[str, ...]] = {
+    "sensor": ("gaussian", "poisson", "poisson-gaussian", "speckle"),
+    "mixed": ("gaussian", "poisson", "salt-and-pepper", "speckle", "poisson-gaussian", "jpeg"),
 }

@@ -20,6 +20,8 @@ from svhn_denoiser.errors import DenoiserError
 PARAMS_FILE = Path("params.yaml")
 
 NoiseKind = Literal["gaussian", "poisson", "salt-and-pepper", "speckle", "poisson-gaussian", "jpeg"]
+# mixes: each picture is given one of several kinds
+NoiseMix = Literal["sensor", "mixed"]
 LossName = Literal["mse", "l1", "charbonnier", "psnr"]
 Baseline = Literal["gaussian-blur", "median", "total-variation", "non-local-means", "wavelet"]
 
@@ -79,7 +81,7 @@ class DownloadSettings(_Section):
 class NoiseSettings(_Section):
     """The noise model; equations in `noise.py`."""
 
-    kind: NoiseKind
+    kind: Literal[NoiseKind, NoiseMix]
     strength: Strength | Annotated[list[Strength], Field(min_length=2, max_length=2)]
     read_sigma: Strength
 
@@ -136,12 +138,15 @@ class EvaluateSettings(_Section):
 
     noise_levels: Annotated[list[Strength], Field(min_length=1)]
     noise_level_pictures: Count
+    noise_kinds: list[NoiseKind]
+    noise_kind_pictures: Count
+    self_ensemble: bool
     baselines: list[Baseline]
     baseline_pictures: Count
     bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
     shown_pictures: Annotated[int, Field(ge=1, le=32)]
 
-    @field_validator("noise_levels", "baselines")
+    @field_validator("noise_levels", "noise_kinds", "baselines")
     @classmethod
     def _no_twins(cls, entries: list[Any]) -> list[Any]:
         if len(set(entries)) != len(entries):
@@ -195,12 +200,17 @@ _RULES = (
     ),
     _Rule(
         ("generate.noise.strength", "generate.noise.kind"),
-        lambda strength, kind: kind == "jpeg" and _highest(strength) > 0.99,
+        lambda strength, kind: kind in {"jpeg", "mixed"} and _highest(strength) > 0.99,
         "JPEG has no quality below 1, which is the strength 0.99",
     ),
     _Rule(
         ("evaluate.noise_levels", "generate.noise.kind"),
-        lambda levels, kind: kind == "jpeg" and _highest(levels) > 0.99,
+        lambda levels, kind: kind in {"jpeg", "mixed"} and _highest(levels) > 0.99,
+        "JPEG has no quality below 1, which is the strength 0.99",
+    ),
+    _Rule(
+        ("evaluate.noise_levels", "evaluate.noise_kinds"),
+        lambda levels, kinds: "jpeg" in kinds and _highest(levels) > 0.99,
         "JPEG has no quality below 1, which is the strength 0.99",
     ),
 )

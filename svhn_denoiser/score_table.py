@@ -41,6 +41,9 @@ def score_table(reports: Path) -> Table:
         label = f"{metrics['network']}, all test pictures" if name == "denoised" else "noisy, all test pictures"
         half = (scores["psnr_high"] - scores["psnr_low"]) / 2
         table.add_row(label, f"{scores['psnr']:.2f} ± {half:.2f}", f"{scores['ssim']:.4f}", style="bold")
+    if ensemble := metrics.get("self_ensemble"):
+        half = (ensemble["psnr_high"] - ensemble["psnr_low"]) / 2
+        table.add_row("the same with self-ensemble", f"{ensemble['psnr']:.2f} ± {half:.2f}", f"{ensemble['ssim']:.4f}")
     table.add_row("gain", f"{metrics['gain']['psnr']:+.2f}", f"{metrics['gain']['ssim']:+.4f}", style="bold")
     table.add_section()
     for row in metrics["methods"]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from svhn_denoiser import baselines, scores
-from svhn_denoiser.evaluation import evaluate, showcase
+from svhn_denoiser.evaluation import evaluate, kept, self_ensemble, showcase
 from svhn_denoiser.metrics import psnr, ssim
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_bytes, as_float
@@ -21,6 +21,11 @@ def test_split(pictures, settings) -> Pairs:
 
 def blur(noisy: np.ndarray) -> np.ndarray:
     return baselines.denoise("gaussian-blur", noisy, 0.1)
+
+
+def to_the_left(noisy: np.ndarray) -> np.ndarray:
+    """A denoiser that moves what it blurs by a pixel: its errors of eight flips and turns largely cancel out."""
+    return np.roll(blur(noisy), -1, axis=2)
 
 
 class TestInterval:
@@ -66,6 +71,8 @@ def evaluated(settings, test_split):
     few = changed(
         settings,
         evaluate__noise_level_pictures=20,
+        evaluate__noise_kind_pictures=10,
+        evaluate__noise_kinds=["speckle", "jpeg"],
         evaluate__baseline_pictures=15,
         evaluate__bootstrap_samples=200,
         evaluate__shown_pictures=3,
@@ -95,6 +102,37 @@ class TestEvaluate:
         scores = [row["noisy_psnr"] for row in rows]
         assert scores == sorted(scores, reverse=True)
 
+    def test_kinds_of_noise_have_a_row_a_strength(self, evaluated, settings):
+        rows = evaluated.tables["noise_kinds"]
+        levels = settings.evaluate.noise_levels
+        assert [(row["kind"], row["strength"]) for row in rows] == [
+            (kind, level) for kind in ("speckle", "jpeg") for level in levels
+        ]
+        speckle, jpeg = ([row["noisy_psnr"] for row in rows if row["kind"] == kind] for kind in ("speckle", "jpeg"))
+        assert speckle == sorted(speckle, reverse=True)
+        assert speckle != pytest.approx(jpeg, abs=1)
+
+    def test_pictures_without_noise_are_scored_too(self, evaluated, test_split):
+        clean = as_float(test_split.clean[:20])
+        assert evaluated.metrics["clean"]["psnr"] == pytest.approx(psnr(clean, blur(clean)).mean())
+        assert kept(test_split.clean, lambda noisy: noisy)["psnr"] == 100
+
+    def test_the_self_ensemble_is_scored_where_it_is_asked_for_and_never_in_the_headline(
+        self, evaluated, settings, test_split
+    ):
+        assert "self_ensemble" not in evaluated.metrics
+        few = changed(
+            settings,
+            evaluate__self_ensemble=True,
+            evaluate__noise_levels=[0.1],
+            evaluate__noise_kinds=[],
+            evaluate__baselines=[],
+            evaluate__bootstrap_samples=200,
+        )
+        metrics = evaluate(few, test_split, to_the_left).metrics
+        assert metrics["denoised"]["psnr"] == pytest.approx(score_pairs(test_split, to_the_left)[1].means()["psnr"])
+        assert metrics["self_ensemble"]["psnr"] > metrics["denoised"]["psnr"] + 0.5
+
     def test_all_methods_are_scored_on_the_same_pictures(self, evaluated, test_split, settings):
         rows = {row["method"]: row for row in evaluated.tables["baselines"]}
         assert set(rows) == {"noisy", settings.train.network, *settings.evaluate.baselines}
@@ -112,6 +150,18 @@ def test_the_showcase_has_the_best_the_middle_and_the_worst():
 
 def test_a_showcase_of_few_pictures_shows_what_there_is():
     assert showcase(Scores(np.array([0.1, 0.2]), np.ones(2)), 4)["worst"] == [0, 1]
+
+
+def test_the_self_ensemble_turns_every_estimate_back():
+    noisy = np.random.default_rng(3).random((2, 5, 7, 3)).astype(np.float32)
+    seen = []
+
+    def unchanged(turned: np.ndarray) -> np.ndarray:
+        seen.append(turned)
+        return turned
+
+    np.testing.assert_allclose(self_ensemble(unchanged)(noisy), noisy, rtol=1e-6)
+    assert len({turned.tobytes() for turned in seen}) == 8
 
 
 @pytest.mark.parametrize("name", ["gaussian-blur", "median", "total-variation", "non-local-means", "wavelet"])

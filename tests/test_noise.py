@@ -6,7 +6,8 @@ import pytest
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.params import NoiseSettings
 
-KINDS = ["gaussian", "poisson", "salt-and-pepper", "speckle", "poisson-gaussian", "jpeg"]
+MIXES = ["sensor", "mixed"]
+KINDS = ["gaussian", "poisson", "salt-and-pepper", "speckle", "poisson-gaussian", "jpeg", *MIXES]
 
 
 def noise(kind: str, strength: float | list[float] = 0.1, read_sigma: float = 0.02) -> NoiseSettings:
@@ -45,7 +46,7 @@ class TestEveryKind:
         assert errors[0] < errors[1] < errors[2]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "jpeg"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"jpeg", "mixed"}])
 @pytest.mark.parametrize("change", [{"seed": 2}, {"split": "train"}, {"draw": 1}, {"indices": range(1, 11)}])
 def test_seed_split_index_and_draw_each_give_other_noise(kind, change):
     clean = flat_pictures(0.5, 10)
@@ -53,6 +54,23 @@ def test_seed_split_index_and_draw_each_give_other_noise(kind, change):
     one = add_noise(clean, noise(kind), **how)
     other = add_noise(clean, noise(kind), **(how | change))
     assert not any(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_sensor_noise_depends_on_brightness_and_leaves_no_black_or_white_dots():
+    noisy = add_noise(flat_pictures(0.5, 200), noise("sensor"), seed=1, split="train", indices=range(200))
+    deviations = (noisy - 0.5).std(axis=(1, 2, 3))
+    # 0.1 for Gaussian, 0.07 for Poisson with and without read noise, 0.05 for speckle
+    shares = np.histogram(deviations, [0.04, 0.06, 0.085, 0.12])[0] / 200
+    assert shares == pytest.approx([0.25, 0.5, 0.25], abs=0.1)
+    assert ((noisy == 0) | (noisy == 1)).mean() < 0.001
+
+
+def test_the_mix_of_all_has_every_kind_equally_often():
+    noisy = add_noise(flat_pictures(0.5, 600), noise("mixed"), seed=1, split="train", indices=range(600))
+    dots = ((noisy == 0) | (noisy == 1)).mean(axis=(1, 2, 3)) > 0.05
+    flat = (noisy - 0.5).std(axis=(1, 2, 3)) < 0.01  # what JPEG makes of a flat picture
+    assert dots.mean() == pytest.approx(1 / 6, abs=0.05)
+    assert flat.mean() == pytest.approx(1 / 6, abs=0.05)
 
 
 def test_no_two_pictures_share_a_noise_field():

@@ -23,6 +23,7 @@ def render(
     metrics: Mapping[str, Any],
     history: Rows,
     noise_levels: Rows,
+    noise_kinds: Rows,
     digits: Rows,
     baselines: Rows,
     run: Mapping[str, Any],
@@ -37,6 +38,7 @@ def render(
         metrics: what reports/metrics.json holds.
         history: rows of reports/history.csv; values are numbers, or text that reads as one.
         noise_levels: rows of reports/noise_levels.csv.
+        noise_kinds: rows of reports/noise_kinds.csv.
         digits: rows of reports/digits.csv.
         baselines: rows of reports/baselines.csv.
         run: what reports/run.json holds; nested mappings are shown too.
@@ -61,6 +63,8 @@ def render(
         history=history,
         best_epoch=max(history, key=lambda row: float(row["validation_psnr"])) if history else None,
         noise_levels=noise_levels,
+        noise_kinds=_by_kind(noise_kinds),
+        strengths=sorted({float(row["strength"]) for row in noise_kinds}),
         digits=digits,
         baselines=sorted(baselines, key=lambda row: -float(row["psnr"])),
         images=[(images[name], caption) for name, caption in _SHOWN.items() if name in images],
@@ -99,6 +103,14 @@ def _png(file: bytes) -> str:
 
 def _svg(file: bytes) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(file).decode()
+
+
+def _by_kind(rows: Rows) -> dict[str, dict[float, Mapping[str, Any]]]:
+    """The row of each strength of each kind."""
+    table: dict[str, dict[float, Mapping[str, Any]]] = {}
+    for row in rows:
+        table.setdefault(str(row["kind"]), {})[float(row["strength"])] = row
+    return table
 
 
 def _trained(noise: Mapping[str, Any]) -> tuple[float, float] | None:

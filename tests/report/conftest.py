@@ -40,6 +40,9 @@ def parts():
             {"epoch": 3, "loss": 0.001, "validation_psnr": 31.52, "learning_rate": 0.0},
         ],
         "noise_levels": [{"strength": strength, **both} for strength in (0.05, 0.1, 0.2)],
+        "noise_kinds": [
+            {"kind": kind, "strength": strength, **both} for kind in ("gaussian", "jpeg") for strength in (0.05, 0.1)
+        ],
         "digits": [{"digit": digit, "pictures": 1200, **both} for digit in range(10)],
         "baselines": [
             {"method": "noisy", "psnr": 20.2, "ssim": 0.475},

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from svhn_denoiser.report import html
+from tests.report.conftest import scores
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONAL = {
     "history": "Training",
     "noise_levels": "Over strengths of noise",
+    "noise_kinds": "Over kinds of noise",
     "digits": "By digit",
     "baselines": "Beside classical denoisers",
     "images": "Pictures",
@@ -79,7 +81,7 @@ def test_methods_are_listed_best_first(parts):
 
 def test_rows_may_be_text_as_a_csv_file_has_them(parts):
     as_text = dict(parts)
-    for name in ("history", "noise_levels", "digits", "baselines"):
+    for name in ("history", "noise_levels", "noise_kinds", "digits", "baselines"):
         as_text[name] = [{key: str(value) for key, value in row.items()} for row in parts[name]]
     assert html.render(**as_text) == html.render(**parts)
 
@@ -87,6 +89,21 @@ def test_rows_may_be_text_as_a_csv_file_has_them(parts):
 def test_a_range_of_strengths_is_named(parts):
     parts["metrics"]["noise"]["strength"] = [0.05, 0.2]
     assert "gaussian noise of strengths from 0.05 to 0.2" in Page(html.render(**parts)).text
+
+
+def test_kinds_of_noise_are_a_table_of_kinds_and_strengths(parts):
+    parts["noise_kinds"][1]["denoised_psnr"] = 31.27
+    text = Page(html.render(**parts)).text
+    assert "kind 0.05 0.1 gaussian 20.2 → 33.4 20.2 → 31.3 jpeg 20.2 → 33.4 20.2 → 33.4" in text
+
+
+def test_what_is_left_of_clean_pictures_and_self_ensemble_are_said_where_they_were_scored(parts):
+    assert "self-ensemble" not in Page(html.render(**parts)).text.lower()
+    parts["metrics"] |= {"clean": {"psnr": 45.678, "ssim": 0.9987}, "self_ensemble": scores(33.55, 0.9528)}
+    text = Page(html.render(**parts)).text
+    assert "it keeps 45.68 dB (SSIM 0.9987)" in text
+    assert "with self-ensemble 33.55 33.44 to 33.67" in text
+    assert "33.41" in text[: text.index("self-ensemble")]
 
 
 @pytest.mark.parametrize("name", OPTIONAL)
@@ -99,7 +116,7 @@ def test_a_part_that_is_empty_is_left_out(parts, name):
 
 def test_scores_alone_make_a_page(parts):
     metrics = {name: {"psnr": parts["metrics"][name]["psnr"], "ssim": 0.5} for name in ("noisy", "denoised")}
-    page = Page(html.render(metrics, [], [], [], [], {}, {}, {}))
+    page = Page(html.render(metrics, [], [], [], [], [], {}, {}, {}))
     assert "33.41" in page.text
     assert page.headings == ["What the numbers mean"]
 
