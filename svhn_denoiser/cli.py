@@ -99,6 +99,28 @@ def params_check(
     typer.echo(f"{file}: all settings are fine")
 
 
+@params_commands.command("recipe")
+def params_recipe(
+    name: Annotated[str | None, typer.Argument(help="Which; without it, all are listed.", show_default=False)] = None,
+) -> None:
+    """Named settings: what `dvc exp run` is given for one, or what there is.
+
+    `dvc exp run $(svhn-denoiser params recipe long)` runs the pipeline with one of them.
+    """
+    from svhn_denoiser import recipes
+
+    if name is not None:
+        recipe = recipes.find(name)
+        recipes.applied(settings.load(), name)  # refuses what params.yaml would refuse
+        typer.echo(" ".join(recipe.options()))
+        return
+    table = Table("recipe", "for", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("differs in", no_wrap=True)
+    for known, recipe in recipes.load().items():
+        table.add_row(known, recipe.about, escape("\n".join(recipe.options()[1::2])))
+    _out.print(table)
+
+
 @registry_commands.command("list")
 def registry_list(as_json: AsJson = False) -> None:
     """All versions, the newest first, with their scores on the test pictures of their time."""

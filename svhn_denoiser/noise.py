@@ -99,7 +99,7 @@ _MODELS: dict[str, Callable[[Picture, float, float, np.random.Generator], Pictur
     "jpeg": _jpeg,
 }
 
-# What a mix is made of, each kind equally often: `sensor` is what a camera adds to what it sees, `mixed` is all there is.
+# what a mix is made of, each kind equally often: `sensor` is what a camera adds to the light, `mixed` is all there is
 MIXES: dict[str, tuple[str, ...]] = {
     "sensor": ("gaussian", "poisson", "poisson-gaussian", "speckle"),
     "mixed": ("gaussian", "poisson", "salt-and-pepper", "speckle", "poisson-gaussian", "jpeg"),

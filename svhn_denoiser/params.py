@@ -5,7 +5,7 @@ is wrong is said at once, before any data is read; nothing here imports TensorFl
 """
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -252,6 +252,33 @@ def parse(text: str, name: str = "params.yaml") -> Params:
     if not isinstance(tree, dict):
         found = "is empty" if tree is None else f"holds a {type(tree).__name__}"
         raise DenoiserError(f"{name}: {found}; expected the sections {', '.join(_sections())}.")
+    return _checked(tree, name)
+
+
+def changed(settings: Params, changes: Mapping[str, Any], name: str = "changed settings") -> Params:
+    """Settings with some of them changed and all checked again.
+
+    Args:
+        settings: where everything else comes from.
+        changes: values by dotted key, such as `train.epochs`.
+        name: what errors call them.
+
+    Raises:
+        DenoiserError: there is no such setting, or the settings are wrong.
+    """
+    tree = settings.model_dump(by_alias=True)
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        node = tree
+        for section in sections:
+            node = node[section] if isinstance(node.get(section), dict) else {}
+        if isinstance(node.get(last, {}), dict):
+            raise DenoiserError(f"{name}: {key}: no such setting; params.yaml has them all.")
+        node[last] = value
+    return _checked(tree, name)
+
+
+def _checked(tree: dict[str, Any], name: str) -> Params:
     params, wrong = None, []
     try:
         params = Params.model_validate(tree)
