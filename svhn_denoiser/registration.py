@@ -1,6 +1,7 @@
 """What the register stage does: score the model beside the champion, register it, and let the gate decide."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,10 @@ from svhn_denoiser.tracking import Store
 
 if TYPE_CHECKING:
     import keras
+
+
+# who promotes, in the tags of a version
+_GATE = "gate"
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,30 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
             outcome = "passed" if decision.promoted else "refused"
             registry.note(store, version, {"gate": outcome, "gate_reason": " ".join(decision.reasons)})
         after = registry.champion(store)
+    return {"version": version.number, "run_id": run_id, **_verdict(params, decision, before, after)}
+
+
+def would_decide(params: Params, trained: Trained, test: Pairs) -> dict[str, Any]:
+    """What the gate would decide; nothing is registered, and nothing in the registry changes.
+
+    Args and errors as in :func:`register`.
+
+    Returns:
+        As :func:`register`, without version and run; `registry` says whether there is one that could be asked.
+    """
+    model = load_model(trained.model_file)
+    tags = {**_description(trained), "sha256": registry.sha256_of(trained.model_file)}
+    scores = score_pairs(test, _denoiser(model))
+    store = tracking.connect(create=False) if tracking.exists() else None
+    with nullcontext() if store is None else tracking.explained(store):
+        champion = None if store is None else registry.champion(store)
+        decision = _decide(store, params, tags, champion, scores, test)
+    return {"registry": store is not None, **_verdict(params, decision, champion, champion)}
+
+
+def _verdict(params: Params, decision: Decision, before: Version | None, after: Version | None) -> dict[str, Any]:
     return {
         "model": registry.MODEL,
-        "version": version.number,
-        "run_id": run_id,
         "champion_before": before.number if before else None,
         "champion_after": after.number if after else None,
         "gate": params.register_.gate.model_dump(),
@@ -87,31 +112,42 @@ def _decide_and_promote(
 ) -> tuple[Version | None, Decision]:
     while True:
         champion = registry.champion(store)
-        decision = _decide(store, params, version, champion, scores, test)
+        if champion is not None and champion.number == version.number and _unfinished(champion):
+            over = champion.tags["promoted_over"]
+            known = {str(other.number): other for other in registry.versions(store)}
+            reasons = (champion.tags["promotion_reason"],)
+            return known.get(over), Decision(True, reasons, len(test), _psnr_over_noisy(scores))
+        decision = _decide(store, params, version.tags, champion, scores, test)
         if not decision.promoted:
             return champion, decision
         try:
-            registry.promote(store, version, over=champion, by="gate", reason=" ".join(decision.reasons))
+            registry.promote(store, version, over=champion, by=_GATE, reason=" ".join(decision.reasons))
         except ChampionChangedError:
             # somebody else was faster: it is their model that must be beaten now
             continue
         return champion, decision
 
 
+def _unfinished(champion: Version) -> bool:
+    # promoted by a call that was killed before it could note the verdict
+    return "gate" not in champion.tags and champion.tags.get("promoted_by") == _GATE
+
+
 def _decide(
-    store: Store,
+    store: Store | None,
     params: Params,
-    version: Version,
+    tags: Mapping[str, str],
     champion: Version | None,
     scores: tuple[Scores, Scores],
     test: Pairs,
 ) -> Decision:
     noisy, challenger = scores
-    no_comparison = Decision(False, (), len(test), float(np.mean(challenger.psnr) - np.mean(noisy.psnr)))
-    if champion is not None and champion.tags.get("sha256") == version.tags["sha256"]:
+    no_comparison = Decision(False, (), len(test), _psnr_over_noisy(scores))
+    if champion is not None and champion.tags.get("sha256") == tags["sha256"]:
         same = f"It is the champion's model (version {champion.number}), byte for byte: there is nothing to do."
         return _because(no_comparison, same)
-    left = next((v for v in registry.versions(store) if _rolled_back(v, version.tags["sha256"])), None)
+    known = [] if store is None else registry.versions(store)
+    left = next((version for version in known if _rolled_back(version, tags["sha256"])), None)
     if left is not None:
         reason = left.tags.get("rolled_back_reason", "")
         return _because(
@@ -119,17 +155,22 @@ def _decide(
             f"This model was champion as version {left.number} and was rolled back on {left.tags['rolled_back_at']} "
             f"({reason}): only a person makes it champion again, with `svhn-denoiser registry promote`.",
         )
-    rival = None if champion is None else _rival(store, champion, test)
+    rival = None if store is None or champion is None else _rival(store, champion, test)
     return gate.decide(
         params.register_.gate,
         noisy=noisy,
         challenger=challenger,
-        data_source=version.tags["data_source"],
-        noise=version.tags["noise"],
+        data_source=tags["data_source"],
+        noise=tags["noise"],
         champion=rival,
         samples=params.evaluate.bootstrap_samples,
         seed=params.seed,
     )
+
+
+def _psnr_over_noisy(scores: tuple[Scores, Scores]) -> float:
+    noisy, challenger = scores
+    return float(np.mean(challenger.psnr) - np.mean(noisy.psnr))
 
 
 def _rolled_back(version: Version, sha256: str) -> bool:
@@ -163,9 +204,12 @@ def _tags(store: Store, run_id: str, params: Params, trained: Trained) -> dict[s
     run = store.client.get_run(run_id).data.tags
     names = ("git_commit", "git_dirty", "dvc_experiment", "data_hash", "params_hash", "restored_from")
     seen = {**tracking.lineage(params), **run}
+    return {**{name: seen[name] for name in names if name in seen}, **_description(trained)}
+
+
+def _description(trained: Trained) -> dict[str, str]:
     noise = trained.scores["noise"]
     return {
-        **{name: seen[name] for name in names if name in seen},
         "data_source": trained.data_source,
         "network": str(trained.scores["network"]),
         "noise": f"{noise['kind']} {noise['strength']}",

@@ -7,7 +7,8 @@ no history, so each promotion and each rollback leaves its traces as tags of the
 import datetime
 import getpass
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.tracking import Store  # before MLflow: it decides what MLflow prints and reports
+from svhn_denoiser.turns import Claims, turn
 
 # isort: split
 from mlflow.artifacts import download_artifacts
@@ -35,6 +37,7 @@ CHALLENGER = "challenger"
 # what Keras needs to load and run the model; MLflow would find this out by loading it, in 8 s instead of 0.1
 _REQUIREMENTS = ("keras", "tensorflow", "numpy")
 _NOBODY = "none"
+_CLAIM = "promotion_claim"
 
 
 @dataclass(frozen=True)
@@ -119,11 +122,16 @@ def add(store: Store, model: "keras.Model", *, sha256: str, run_id: str, tags: M
         tags: scores and lineage; those of a version that is there already are brought up to date.
     """
     with store.lock():
-        present = next((v for v in versions(store) if (v.run_id, v.tags.get("sha256")) == (run_id, sha256)), None)
+        present = _same(store, run_id, sha256)
         if present is None:
             number = _create(store, model, run_id, {**tags, "sha256": sha256})
+            # on a server, another machine may have done the same at the same moment: the lower number stays
+            present = _same(store, run_id, sha256)
+            if present is not None and present < int(number):
+                store.client.delete_model_version(MODEL, number)
+                number = str(present)
         else:
-            number = str(present.number)
+            number = str(present)
             _tag(store, number, tags)
         store.client.set_registered_model_alias(MODEL, CHALLENGER, number)
     return find(store, number)
@@ -148,7 +156,7 @@ def promote(store: Store, version: Version, *, over: Version | None, by: str, re
         ChampionChangedError: the champion is another one by now.
     """
     number = str(version.number)
-    with store.lock():
+    with _alone(store, version) as still_alone:
         now = champion(store)
         if (now and now.number) != (over and over.number):
             raise ChampionChangedError
@@ -160,6 +168,8 @@ def promote(store: Store, version: Version, *, over: Version | None, by: str, re
         for key in version.tags:
             if key.startswith("rolled_back_"):
                 store.client.delete_model_version_tag(MODEL, number, key)
+        if not still_alone():
+            raise ChampionChangedError
         store.client.set_registered_model_alias(MODEL, CHAMPION, number)
 
 
@@ -176,7 +186,7 @@ def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
         DenoiserError: there is no champion, it replaced none, or the one it replaced is gone or was itself left.
     """
     choose = "Choose one of `svhn-denoiser registry list` and promote it: `svhn-denoiser registry promote VERSION`."
-    with store.lock():
+    with _alone(store, find(store, CHAMPION)):
         left = find(store, CHAMPION)
         number = left.tags.get("promoted_over")
         if number is None:
@@ -233,6 +243,32 @@ def sha256_of(path: Path) -> str:
     """The sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _alone(store: Store, version: Version) -> Iterator[Callable[[], bool]]:
+    # nobody else changes the champion in this block: on this machine by a lock, on a server by turns
+    with store.lock():
+        if store.is_local:
+            yield lambda: True
+            return
+
+        def read() -> dict[int, str]:
+            return {v.number: v.tags[_CLAIM] for v in versions(store) if v.tags.get(_CLAIM)}
+
+        def write(number: int, claim: str | None) -> None:
+            if claim is not None:
+                store.client.set_model_version_tag(MODEL, str(number), _CLAIM, claim)
+            elif number in read():
+                store.client.delete_model_version_tag(MODEL, str(number), _CLAIM)
+
+        with turn(Claims(read, write), version.number) as still_ours:
+            yield still_ours
+
+
+def _same(store: Store, run_id: str, sha256: str) -> int | None:
+    numbers = [v.number for v in versions(store) if (v.run_id, v.tags.get("sha256")) == (run_id, sha256)]
+    return min(numbers, default=None)
 
 
 def _create(store: Store, model: "keras.Model", run_id: str, tags: Mapping[str, str]) -> str:

@@ -77,6 +77,11 @@ class Store:
         """The address as people and files may see it: no credentials, and no path of this machine for its own store."""
         return public_uri(self.uri)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file of this machine rather than a server."""
+        return _database(self.uri) is not None
+
     def lock(self) -> AbstractContextManager[object]:
         """Keep other processes of this machine from changing a local store; a server orders its requests itself."""
         return _lock(self.uri)

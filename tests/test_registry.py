@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,9 +19,17 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.inference import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
-from svhn_denoiser.registration import Trained, register
+from svhn_denoiser.registration import Trained, register, would_decide
 from svhn_denoiser.registry import Version
 from svhn_denoiser.tracking import Store, connect
+
+_MEANS = {"psnr": 30.5, "ssim": 0.9}
+_SCORES = {
+    **dict.fromkeys(("noisy", "denoised", "gain"), _MEANS),
+    "pictures": 40,
+    "network": "residual-unet",
+    "noise": {"kind": "gaussian", "strength": 0.1},
+}
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +221,63 @@ class TestPromotion:
             assert sorted(pool.map(go, (two, three))) == ["promoted", "too late"]
         assert registry.find(store, "champion").tags["promoted_over"] == "1"
 
+    def test_also_on_a_server_where_several_machines_promote(
+        self, repository: Path, server: str, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+        store = connect()
+        model = load_model(models["blur"])
+        challengers = []
+        for number in range(4):
+            run = store.client.create_run(store.experiment_id).info.run_id
+            challengers.append(registry.add(store, model, sha256=f"race {number}", run_id=run, tags={}))
+        over = registry.champion(store)
+        set_alias, together = store.client.set_registered_model_alias, threading.Barrier(4)
+
+        def slowly(*arguments: Any) -> None:
+            time.sleep(0.3)
+            set_alias(*arguments)
+
+        monkeypatch.setattr(store.client, "set_registered_model_alias", slowly)
+
+        def go(challenger: Version) -> str:
+            together.wait()
+            try:
+                registry.promote(store, challenger, over=over, by="gate", reason="better")
+            except registry.ChampionChangedError:
+                return "too late"
+            return f"version {challenger.number}"
+
+        with ThreadPoolExecutor(4) as pool:
+            outcomes = list(pool.map(go, challengers))
+        assert outcomes.count("too late") == 3
+        assert f"version {champion_number(store)}" in outcomes
+        assert not [version for version in registry.versions(store) if "promotion_claim" in version.tags]
+
+    def test_two_machines_that_register_the_same_training_at_once_make_one_version(
+        self, repository: Path, server: str, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+        store = connect()
+        model = load_model(models["blur"])
+        run = store.client.create_run(store.experiment_id).info.run_id
+        create, together = store.client.create_model_version, threading.Barrier(2)
+
+        def at_once(*arguments: Any, **more: Any) -> Any:
+            together.wait()
+            return create(*arguments, **more)
+
+        monkeypatch.setattr(store.client, "create_model_version", at_once)
+
+        def go(_: int) -> int:
+            return registry.add(store, model, sha256="twins", run_id=run, tags={}).number
+
+        with ThreadPoolExecutor(2) as pool:
+            numbers = list(pool.map(go, range(2)))
+        (only,) = [version for version in registry.versions(store) if version.run_id == run]
+        assert numbers == [only.number, only.number]
+        assert registry.find(store, "challenger").number == only.number
+
     def test_the_champion_is_not_promoted_over_itself(self, store: Store, version: Any) -> None:
         promote(store, version())
         promote(store, registry.find(store, "1"))
@@ -229,13 +295,21 @@ class TestRegistration:
 
         def go(model: str = "blur", source: str = "svhn", run_id: str | None = None, **gate: float) -> dict[str, Any]:
             run_id = run_id or store.client.create_run(store.experiment_id).info.run_id
-            means = {"psnr": 30.5, "ssim": 0.9}
-            scores = {"noisy": means, "denoised": means, "gain": means, "pictures": 40, "network": "residual-unet"}
-            scores["noise"] = {"kind": "gaussian", "strength": 0.1}
             asked = settings.register_.gate.model_copy(update={"max_ssim_loss": 1.0, **gate})
             params = settings.model_copy(update={"register_": settings.register_.model_copy(update={"gate": asked})})
-            trained = Trained(models[model], run_id, source, scores)
+            trained = Trained(models[model], run_id, source, _SCORES)
             return register(params, trained, test_pairs, tmp_path / "reports")
+
+        return go
+
+    @pytest.fixture
+    def asked(self, settings: Params, models: dict[str, Path], test_pairs: Pairs) -> Any:
+        """What the gate would decide."""
+
+        def go(model: str) -> dict[str, Any]:
+            gate = settings.register_.gate.model_copy(update={"max_ssim_loss": 1.0})
+            params = settings.model_copy(update={"register_": settings.register_.model_copy(update={"gate": gate})})
+            return would_decide(params, Trained(models[model], "f" * 32, "svhn", _SCORES), test_pairs)
 
         return go
 
@@ -276,6 +350,38 @@ class TestRegistration:
         assert again["reasons"] == ("It is the champion's model (version 1), byte for byte: there is nothing to do.",)
         assert len(registry.versions(store)) == 1
         assert registry.find(store, "1").tags["gate"] == "passed"
+
+    def test_a_promotion_that_was_killed_before_its_note_is_completed(self, stage: Any, store: Store) -> None:
+        stage("blur")
+        run = store.client.create_run(store.experiment_id).info.run_id
+        first = stage("more blur", run_id=run)
+        store.client.delete_model_version_tag(registry.MODEL, "2", "gate")
+        again = stage("more blur", run_id=run)
+        assert (again["promoted"], again["champion_before"], again["champion_after"]) == (True, 1, 2)
+        assert again["reasons"] == (" ".join(first["reasons"]),)
+        assert registry.find(store, "2").tags["gate"] == "passed"
+        assert len(registry.versions(store)) == 2
+
+    def test_what_the_gate_would_decide_can_be_asked_without_a_trace(
+        self, stage: Any, asked: Any, store: Store
+    ) -> None:
+        assert asked("more blur")["promoted"]
+        assert registry.versions(store) == []
+        stage("blur")
+        before = [version.as_dict() for version in registry.versions(store)]
+        would, same = asked("more blur"), asked("blur")
+        assert (would["promoted"], would["champion_before"], would["champion_after"]) == (True, 1, 1)
+        assert would["psnr_gain_low"] > 0
+        assert "byte for byte" in same["reasons"][0]
+        assert not same["promoted"]
+        assert [version.as_dict() for version in registry.versions(store)] == before
+        really = stage("more blur")
+        assert really["reasons"] == would["reasons"]
+
+    def test_where_there_is_no_registry_the_gate_says_what_it_can(self, asked: Any, repository: Path) -> None:
+        answer = asked("more blur")
+        assert (answer["registry"], answer["champion_before"]) == (False, None)
+        assert not list(repository.glob("mlflow.db"))
 
     def test_the_champions_bytes_from_another_training_do_not_replace_it(self, stage: Any, store: Store) -> None:
         stage()
@@ -352,6 +458,6 @@ def test_a_server_holds_versions_and_hands_their_files_out(
     fetched = load_model(registry.fetch(store, "models:/svhn-denoiser@champion", tmp_path / "model"))
     pictures = np.random.default_rng(1).random((1, 8, 8, 3), dtype=np.float32)
     np.testing.assert_array_equal(fetched.predict_on_batch(pictures), model.predict_on_batch(pictures))
-    assert [version.number for version in registry.versions(store)] == numbers[::-1]
+    assert [version.number for version in registry.versions(store)][:2] == numbers[::-1]
     assert not list(repository.glob("ml*"))
     assert tracking.exists()
