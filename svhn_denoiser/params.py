@@ -119,6 +119,7 @@ class TrainSettings(_Section):
     width: Annotated[int, Field(ge=4, le=512, multiple_of=4)]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: Annotated[int, Field(ge=1, le=65_536)]
+    optimizer: Literal["muon", "adamw"]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     warmup_fraction: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: Annotated[float, Field(ge=0, le=1)]

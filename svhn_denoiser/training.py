@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from svhn_denoiser import networks
+from svhn_denoiser import networks, optimizers
 from svhn_denoiser.backend import keras
 from svhn_denoiser.batches import Batches
 from svhn_denoiser.device import Device
@@ -26,7 +26,7 @@ from svhn_denoiser.losses import LOSSES
 from svhn_denoiser.metrics import psnr
 from svhn_denoiser.networks.model_file import export
 from svhn_denoiser.pairs import Pairs, as_bytes, as_float
-from svhn_denoiser.params import Params
+from svhn_denoiser.params import Params, TrainSettings
 
 _PROGRESS = "progress.json"
 
@@ -74,9 +74,18 @@ class Training:
         device: where the network runs.
         states: folder in which states of unfinished trainings are kept, each in a folder of its own, named by a hash
             of everything the training depends on.
+        build: makes the network, twice; benchmarks bring their own.
     """
 
-    def __init__(self, params: Params, train: Pairs, validation: Pairs, device: Device, states: Path) -> None:
+    def __init__(
+        self,
+        params: Params,
+        train: Pairs,
+        validation: Pairs,
+        device: Device,
+        states: Path,
+        build: Callable[[TrainSettings], keras.Model] = networks.build,
+    ) -> None:
         self.params = params
         self.train, self.validation = train, validation
         self.device = device
@@ -87,9 +96,9 @@ class Training:
         self.batches = Batches(train, params, device.replicas)
         # on one device and in float32 whatever the training's precision: what is validated is what is published
         with device.float32():
-            self.plain = networks.build(settings)
+            self.plain = build(settings)
         with device.scope():
-            self.model = networks.build(settings)
+            self.model = build(settings)
             self.model.compile(optimizer=self._optimizer(), loss=LOSSES[settings.loss], jit_compile=device.jit_compile)
         self.state = states / self._key()
         self.progress = Progress()
@@ -189,13 +198,7 @@ class Training:
             warmup_target=settings.learning_rate if warmup else None,
             warmup_steps=warmup,
         )
-        return keras.optimizers.AdamW(
-            schedule,
-            weight_decay=settings.weight_decay,
-            global_clipnorm=settings.gradient_clip,
-            use_ema=settings.weight_averaging is not None,
-            ema_momentum=_momentum(settings.weight_averaging or 0.0, total),
-        )
+        return optimizers.build(settings, schedule, _momentum(settings.weight_averaging or 0.0, total))
 
     def _validate(self, epoch: int) -> float:
         # the averaged weights are what is validated and kept; training goes on from its own
