@@ -24,10 +24,12 @@ class Cost:
         parameters: all its weights, batch normalisation's running means among them.
         multiply_adds: of its convolutions and dense layers, for each pixel of the picture; None where a layer is of a
             kind that cannot be counted.
+        training_seconds: that its fitting took, validation included; None where there is no record of it.
     """
 
     parameters: int
     multiply_adds: float | None
+    training_seconds: float | None = None
 
 
 @dataclass(frozen=True)

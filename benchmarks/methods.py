@@ -17,6 +17,7 @@ from benchmarks import classical, plot, results, sample
 from benchmarks.facts import facts, public
 from benchmarks.measuring import Method, Missing, Result, measure
 from benchmarks.sample import ROOT
+from benchmarks.trials import CONTESTANTS
 from svhn_denoiser import params, stage
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.scores import bootstrap_interval
@@ -24,6 +25,7 @@ from svhn_denoiser.scores import bootstrap_interval
 OUTPUT = ROOT / "benchmarks/RESULTS.md"
 CHART = "psnr-speed.svg"
 MODEL = ROOT / "models/denoiser.keras"
+TRAINED = ROOT / "benchmarks/models"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -73,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_model,
         action="append",
         metavar="NAME=FILE",
-        help="a trained network; may be given several times; default: models/denoiser.keras, where it exists",
+        help="a trained network; may be given several times; default: what `python -m benchmarks.train` left in "
+        "benchmarks/models, else models/denoiser.keras, where it exists",
     )
     parser.add_argument("--pictures", type=_count, metavar="N", help="score the first N test pictures; default: all")
     parser.add_argument(
@@ -127,14 +130,20 @@ def _names(text: str) -> list[str]:
 
 def _networks(models: Sequence[tuple[str, Path]] | None, settings: params.Params) -> tuple[dict[Method, Path], str]:
     """The networks with their files, and what they run on."""
-    if not models and not MODEL.exists():
+    named: Sequence[tuple[str | None, Path]] = models or _trained()
+    if not named:
         return {}, ""
     # imports TensorFlow
     from benchmarks import networks
 
     device = networks.device(settings.train)
-    named: Sequence[tuple[str | None, Path]] = models or [(None, MODEL)]
     return {networks.method(path, name): path for name, path in named}, device
+
+
+def _trained() -> Sequence[tuple[str | None, Path]]:
+    contestants = [(name, TRAINED / f"{name}.keras") for name in CONTESTANTS]
+    found = [(name, path) for name, path in contestants if path.exists()]
+    return found or ([(None, MODEL)] if MODEL.exists() else [])
 
 
 def _chosen(methods: Sequence[Method], only: Sequence[str] | None) -> list[Method]:

@@ -1,5 +1,6 @@
 """Trained networks as methods, and what they cost. Imports TensorFlow."""
 
+from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -9,6 +10,7 @@ from benchmarks.measuring import Cost, Method
 from svhn_denoiser.backend import keras
 from svhn_denoiser.device import choose
 from svhn_denoiser.inference import denoise, load_model
+from svhn_denoiser.json_files import read_json
 from svhn_denoiser.params import TrainSettings
 
 BATCH = 256
@@ -46,7 +48,10 @@ def method(path: Path, name: str | None = None) -> Method:
     """
     model = load_model(path)
     denoiser = partial(denoise, model, batch_size=BATCH)
-    return Method(name or model.name.replace("_", "-"), lambda: denoiser, at_once=BATCH, cost=cost(model))
+    record = path.with_suffix(".json")  # benchmarks.train leaves one beside the model
+    seconds = float(read_json(record)["seconds"]) if record.exists() else None
+    costs = replace(cost(model), training_seconds=seconds)
+    return Method(name or model.name.replace("_", "-"), lambda: denoiser, at_once=BATCH, cost=costs)
 
 
 def cost(model: keras.Model) -> Cost:

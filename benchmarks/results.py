@@ -42,7 +42,7 @@ def page(
             _against(bm3d, ran, interval),
         ]
     parts += ["## How to read it", "\n".join(f"- {note}" for note in _notes(ran, bm3d))]
-    parts += ["## How it was measured", _table(["", ""], [list(fact) for fact in facts.items()], left=2)]
+    parts += ["## How it was measured", table(["", ""], [list(fact) for fact in facts.items()], left=2)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -56,6 +56,7 @@ def _all_methods(ran: Sequence[Result], missing: Sequence[Missing], interval: In
         "pictures/s",
         "parameters",
         "multiply-adds a pixel",
+        "training (min)",
     ]
     rows = []
     for result in sorted(ran, key=lambda result: -result.scores.psnr.mean()):
@@ -70,10 +71,11 @@ def _all_methods(ran: Sequence[Result], missing: Sequence[Missing], interval: In
                 _three_digits(result.pictures_per_second),
                 f"{cost.parameters:,}" if cost else _NONE,
                 f"{cost.multiply_adds:,.0f}" if cost and cost.multiply_adds is not None else _NONE,
+                f"{cost.training_seconds / 60:.1f}" if cost and cost.training_seconds is not None else _NONE,
             ]
         )
     rows += [[absent.method.name, absent.reason, *[_NONE] * (len(head) - 2)] for absent in missing]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _against(bm3d: Result, ran: Sequence[Result], interval: Interval) -> str:
@@ -92,12 +94,12 @@ def _against(bm3d: Result, ran: Sequence[Result], interval: Interval) -> str:
         rows.append(
             [
                 *row,
-                _difference(scores.psnr - bm3d.scores.psnr, interval, "+.2f"),
-                _difference(scores.ssim - bm3d.scores.ssim, interval, "+.4f"),
+                difference(scores.psnr - bm3d.scores.psnr, interval, "+.2f"),
+                difference(scores.ssim - bm3d.scores.ssim, interval, "+.4f"),
                 _three_digits(faster),
             ]
         )
-    return _table(["method", "PSNR (dB)", "SSIM", "PSNR less BM3D's", "SSIM less BM3D's", "times as fast"], rows)
+    return table(["method", "PSNR (dB)", "SSIM", "PSNR less BM3D's", "SSIM less BM3D's", "times as fast"], rows)
 
 
 def _notes(ran: Sequence[Result], bm3d: Result | None) -> list[str]:
@@ -115,7 +117,8 @@ def _notes(ran: Sequence[Result], bm3d: Result | None) -> list[str]:
     if batches:
         notes.append(
             f"Networks are given {' or '.join(map(str, batches))} pictures a call, or all if there are fewer, and not "
-            "sigma. **Multiply-adds** are those of their convolutions and dense layers."
+            "sigma. **Multiply-adds** are those of their convolutions and dense layers. **Training** is the time that "
+            "fitting took, validation after each epoch included, by `benchmarks/train.py` on the machine below."
         )
     if any(result.method.name == "opencv-non-local-means" for result in ran):
         notes.append("OpenCV's method gives 8-bit pictures, the others floating point.")
@@ -127,7 +130,7 @@ def _notes(ran: Sequence[Result], bm3d: Result | None) -> list[str]:
     return notes
 
 
-def _difference(values: NDArray[np.float64], interval: Interval, form: str) -> str:
+def difference(values: NDArray[np.float64], interval: Interval, form: str) -> str:
     return f"{values.mean():{form}} ({_ends(interval(values), form)})"
 
 
@@ -143,6 +146,6 @@ def _three_digits(value: float | None) -> str:
     return f"{rounded:,.{0 if rounded >= 100 else 1 if rounded >= 10 else 2}f}"
 
 
-def _table(head: list[str], rows: list[list[str]], left: int = 1) -> str:
+def table(head: list[str], rows: list[list[str]], left: int = 1) -> str:
     aligned = ["---" if column < left else "---:" for column in range(len(head))]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, aligned, *rows))
