@@ -18,7 +18,7 @@ READY := $(VENV)/.ready
 DEMO := -S download.source=synthetic -S download.synthetic.train=3000 -S download.synthetic.test=500 \
 	-S train.epochs=10 -S evaluate.noise_level_pictures=300 -S evaluate.baseline_pictures=200
 
-.PHONY: help setup gpu demo test repro ui bench lint
+.PHONY: help setup gpu demo test repro retrain ui bench lint
 
 help:  ## what can be made
 	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ demo: $(READY)  ## all five stages on drawn house numbers, offline, in minutes; 
 
 repro: $(READY)  ## the pipeline as params.yaml says: by default on the official SVHN
 	@dvc repro
+
+retrain: $(READY)  ## train what changed, compare, register what is better (options: RETRAIN="--set train.epochs=60")
+	@# for make, "not better" (3) and "nothing to do" (4) are no errors; reports/retraining.json says which it was
+	@svhn-denoiser retrain $(RETRAIN) || { code=$$?; [[ $$code == 3 || $$code == 4 ]] || exit $$code; }
 
 test: $(READY)  ## every test
 	@python -m pytest

@@ -22,6 +22,7 @@ from rich.table import Table
 from svhn_denoiser import params as settings
 from svhn_denoiser import stage
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.retraining.command import command as retrain
 
 if TYPE_CHECKING:
     from svhn_denoiser.registry import Version
@@ -42,6 +43,7 @@ params_commands = typer.Typer(help="The settings of the pipeline.", no_args_is_h
 registry_commands = typer.Typer(help="The registered models: who is champion, and who was.", no_args_is_help=True)
 app.add_typer(params_commands, name="params")
 app.add_typer(registry_commands, name="registry")
+app.command("retrain")(retrain)
 
 _out = Console()
 _err = Console(stderr=True)

@@ -158,6 +158,17 @@ def connect(*, create: bool = True) -> Store:
         raise DenoiserError(f"{public_uri(uri)}: {where}: {_one_line(error, uri)} {remedy}") from error
 
 
+def refused(error: DenoiserError) -> bool:
+    """Whether :func:`connect` failed because the server wants credentials, or others."""
+    cause = error.__cause__
+    return isinstance(cause, MlflowException) and cause.get_http_status_code() in {401, 403}
+
+
+def use_local_store() -> None:
+    """From now on, and in processes that are started, take the repository's own store, whatever was configured."""
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
 @contextmanager
 def explained(store: Store) -> Iterator[None]:
     """Turn what MLflow raises in this block into an error for people.

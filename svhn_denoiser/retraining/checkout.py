@@ -1,0 +1,129 @@
+"""The checkout that is retrained: its commits, and who works in it."""
+
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from svhn_denoiser.errors import DenoiserError
+
+# DVC's folder for what belongs to one checkout and to no commit
+STATE = Path(".dvc/tmp/retraining")
+
+
+def root() -> Path:
+    """The folder of dvc.yaml, from anywhere in the repository.
+
+    Raises:
+        DenoiserError: this is no git repository with DVC.
+    """
+    try:
+        top = Path(git("rev-parse", "--show-toplevel"))
+    except DenoiserError as error:
+        raise DenoiserError(f"{Path.cwd()}: is in no git repository. Run this in a clone. ({error})") from None
+    if not (top / ".dvc").is_dir() or not (top / "dvc.yaml").is_file():
+        raise DenoiserError(f"{top}: has no .dvc and dvc.yaml. Run this in a clone of this project.")
+    return top
+
+
+def head() -> str:
+    """The commit that is checked out."""
+    return git("rev-parse", "HEAD")
+
+
+def base(wanted: str | None) -> str | None:
+    """The commit to compare with: the one that is asked for, else origin/main, else the one before HEAD.
+
+    Where HEAD is origin/main itself, as after a push, it is the one before. None in a repository of one commit and in
+    a clone that holds only one.
+
+    Raises:
+        DenoiserError: there is no such commit.
+    """
+    if wanted is not None:
+        found = _commit(wanted)
+        if found is None:
+            raise DenoiserError(
+                f"--base {wanted}: there is no such commit in this clone. In CI, fetch the whole history."
+            )
+        return found
+    main = _commit("origin/main")
+    return main if main and main != head() else _commit("HEAD^")
+
+
+def show(commit: str, path: str) -> str | None:
+    """A file of a commit; None where the commit does not have it."""
+    try:
+        return git("show", f"{commit}:{path}", strip=False)
+    except DenoiserError:
+        return None
+
+
+def changed_files() -> list[str]:
+    """Tracked files that differ from HEAD."""
+    return [line[3:] for line in git("status", "--porcelain", "--untracked-files=no", strip=False).splitlines()]
+
+
+def differs(commit: str, path: str) -> bool:
+    """Whether a file of the working folder, tracked or not, differs from that of a commit."""
+    here = Path(path)
+    return (here.read_text(encoding="utf-8") if here.is_file() else None) != show(commit, path)
+
+
+def commit_files(files: Iterable[str], message: str) -> str:
+    """Commit some files on the present branch, and nothing else.
+
+    Returns:
+        The new commit.
+    """
+    names = [name for name in files if Path(name).exists()]
+    git("add", "--", *names)
+    who: list[str] = []
+    try:
+        git("var", "GIT_COMMITTER_IDENT")
+    except DenoiserError:
+        # a CI machine on which nobody has said who works there
+        who = ["-c", "user.name=svhn-denoiser retrain", "-c", "user.email=svhn-denoiser@localhost"]
+    git(*who, "commit", "--quiet", "--message", message, "--", *names)
+    return head()
+
+
+@contextmanager
+def alone(say: Callable[[str], None]) -> Iterator[None]:
+    """Keep other retrainings out of this checkout; if there is one, that is said, and it is waited for."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(STATE / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say("another retraining is running in this checkout: waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def git(*arguments: str, strip: bool = True) -> str:
+    """What git answers.
+
+    Raises:
+        DenoiserError: git refuses, or is not installed.
+    """
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)  # noqa: S603, S607
+    except FileNotFoundError:
+        raise DenoiserError("git: is not installed.") from None
+    except subprocess.CalledProcessError as error:
+        said = (error.stderr.strip() or error.stdout.strip() or f"exit code {error.returncode}").splitlines()[-1]
+        raise DenoiserError(f"git {' '.join(arguments[:2])}: {said}") from None
+    return done.stdout.strip() if strip else done.stdout
+
+
+def _commit(name: str) -> str | None:
+    try:
+        return git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    except DenoiserError:
+        return None

@@ -1,0 +1,126 @@
+"""`svhn-denoiser retrain`: what people and CI call."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.json_files import write_json
+from svhn_denoiser.retraining import checkout
+from svhn_denoiser.retraining.credentials import masked
+from svhn_denoiser.retraining.job import Options, retrain
+from svhn_denoiser.retraining.result import Outcome, Result
+from svhn_denoiser.retraining.summary import markdown, verdict
+from svhn_denoiser.retraining.trials import MOST, WrongUsageError
+
+_JSON = Path("reports/retraining.json")
+
+
+def command(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why; change nothing.")] = False,
+    chosen: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A setting for this retraining, such as train.epochs=60. KEY=A,B tries both and proposes the better "
+            f"one: all combinations, {MOST} at the most. Can be given several times.",
+        ),
+    ] = None,
+    report_only: Annotated[
+        bool, typer.Option("--report-only", help="Say what the gate would decide; register and promote nothing.")
+    ] = False,
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Commit to compare with; by default origin/main, else the one before."),
+    ] = None,
+    summary: Annotated[
+        Path, typer.Option(metavar="FILE", dir_okay=False, help="Where the summary goes, as Markdown.")
+    ] = Path("reports/retraining.md"),
+    commit: Annotated[
+        bool, typer.Option("--commit/--no-commit", help="Commit dvc.lock, and params.yaml with the settings of --set.")
+    ] = False,
+    remote: Annotated[
+        str | None, typer.Option(metavar="NAME", help="DVC remote; by default the default one, if there is one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Train what changed, compare, register what is better, and report: the whole job, for CI and by hand.
+
+    Exit codes: 0 promoted, 3 not better, 4 nothing to do, 1 failed, 2 wrong usage.
+    """
+    summary = summary.absolute()
+    os.chdir(checkout.root())
+    signal.signal(signal.SIGTERM, _stop)
+    options = Options(tuple(chosen or ()), dry_run, report_only, base, commit, remote)
+    result = Result()
+    try:
+        retrain(options, result, _say)
+    except WrongUsageError as error:
+        raise typer.BadParameter(str(error)) from None
+    except BaseException as error:
+        result.outcome = Outcome.FAILED
+        result.reasons = [masked(_reason(error))]
+        if not dry_run:
+            _write(result, summary)
+        if as_json:
+            _print_json(result)
+        if isinstance(error, DenoiserError):
+            raise DenoiserError(masked(str(error))) from None
+        raise
+    if not dry_run:
+        _write(result, summary)
+    if as_json:
+        _print_json(result)
+    else:
+        _print(result, summary, dry_run)
+    raise typer.Exit(result.exit_code)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, DenoiserError):
+        return str(error)
+    stopped = isinstance(error, KeyboardInterrupt | SystemExit)
+    return "It was stopped. The next run goes on." if stopped else f"{type(error).__name__}: the log says more."
+
+
+def _write(result: Result, summary: Path) -> None:
+    write_json(_JSON, json.loads(_as_json(result)))
+    text = markdown(result)
+    summary.parent.mkdir(parents=True, exist_ok=True)
+    summary.write_text(text, encoding="utf-8")
+    if step := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(step).open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _print(result: Result, summary: Path, dry_run: bool) -> None:
+    lines = [verdict(result), *(f"  {reason}" for reason in result.reasons)]
+    if dry_run:
+        lines += [f"  {stage}: {', '.join(why)}" for stage, why in result.changes.items()]
+    else:
+        lines.append(f"summary: {summary}")
+    typer.echo(masked("\n".join(lines)))
+
+
+def _print_json(result: Result) -> None:
+    typer.echo(_as_json(result))
+
+
+def _as_json(result: Result) -> str:
+    return masked(json.dumps(result.as_dict(), indent=2, sort_keys=True, ensure_ascii=False))
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"retrain: {masked(sentence)}\n")
+    sys.stderr.flush()
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)

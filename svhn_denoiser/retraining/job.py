@@ -1,0 +1,334 @@
+"""The order of a retraining, from what changed to the verdict."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from ruamel.yaml import YAML
+
+from svhn_denoiser import params as settings
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.json_files import read_json
+from svhn_denoiser.retraining import checkout, kept, trials
+from svhn_denoiser.retraining.result import Outcome, Result, StageOutcome, Trial
+from svhn_denoiser.retraining.summary import verdict
+
+if TYPE_CHECKING:
+    from svhn_denoiser.retraining.pipeline import Pipeline
+
+_PARAMS, _LOCK = Path("params.yaml"), Path("dvc.lock")
+_METRICS = Path("reports/metrics.json")
+_RUN = Path("reports/run.json")
+_REGISTRATION = Path("reports/registration.json")
+_PICTURES = Path("reports/images")
+_LIBRARIES = "requirements/lock.txt"
+_TRAIN, _REGISTER = "train", "register"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a retraining is asked to do.
+
+    Attributes:
+        chosen: settings for it, as `KEY=VALUE` or `KEY=A,B`.
+        dry_run: only say what would run.
+        report_only: leave the registry alone.
+        base: the commit to compare with; None for the usual one.
+        commit: commit dvc.lock, and params.yaml where settings were chosen.
+        remote: a DVC remote; None for the default one.
+    """
+
+    chosen: tuple[str, ...] = ()
+    dry_run: bool = False
+    report_only: bool = False
+    base: str | None = None
+    commit: bool = False
+    remote: str | None = None
+
+
+def retrain(options: Options, result: Result, say: Callable[[str], None]) -> None:
+    """Do the whole job in the working folder, which is the root of the repository.
+
+    Args:
+        options: what is asked for.
+        result: is filled in on the way, so that it tells how far it came if this fails.
+        say: is told what is being done.
+
+    Raises:
+        DenoiserError: it failed; nothing was promoted, unless the result says so.
+        WrongUsageError: the options make no sense.
+    """
+    began = time.monotonic()
+    try:
+        job = _Job(options, result, say)
+        with checkout.alone(say), _no_orphans():
+            job.run()
+    finally:
+        result.seconds = round(time.monotonic() - began, 1)
+
+
+class _Job:
+    pipeline: "Pipeline"
+
+    def __init__(self, options: Options, result: Result, say: Callable[[str], None]) -> None:
+        self.options, self.result, self.say = options, result, say
+        self.combinations = trials.combinations(options.chosen)
+        self.knows_champion = True
+
+    def run(self) -> None:
+        # imports DVC
+        from svhn_denoiser.retraining.pipeline import Pipeline
+
+        options, result = self.options, self.result
+        result.report_only = options.report_only
+        kept.put_back(self.say)
+        text = _PARAMS.read_text(encoding="utf-8")
+        settings.parse(text)
+        self.texts = [_checked(trials.with_settings(text, combination)) for combination in self.combinations]
+        result.commit = checkout.head()
+        result.base = checkout.base(options.base)
+        if options.commit and not options.dry_run:
+            self._refuse_loose_changes()
+        self.pipeline = Pipeline(options.remote)
+        for each in self.texts:
+            result.changes |= self.pipeline.changes(_tree(each))
+        self._compare_settings(self.texts[-1])
+        if options.dry_run:
+            result.outcome = Outcome.WOULD_RUN if result.changes else Outcome.NOTHING_TO_DO
+            for stage in self.pipeline.affected(result.changes):
+                result.changes.setdefault(stage, ["it depends on what these make"])
+        elif result.changes or self._is_unfinished() or self._is_unknown_to_the_registry():
+            self._work()
+        else:
+            result.outcome = Outcome.NOTHING_TO_DO
+
+    def _work(self) -> None:
+        result = self.result
+        self._reach_registry()
+        self._reach_remote()
+        if result.base is not None:
+            result.base_metrics = self.pipeline.read(str(_METRICS), result.base)
+        with ExitStack() as stack:
+            keep = stack.enter_context(kept.settings_put_back(self.texts)) if self.options.chosen else None
+            for combination, text in zip(self.combinations, self.texts, strict=True):
+                self._train(combination, text)
+            self._take_best()
+            self._judge()
+            self.say("pushing the results")
+            self.pipeline.push()
+            if keep is not None:
+                keep.asked = result.outcome is Outcome.PROMOTED
+        if self.options.commit:
+            self._commit()
+        kept.note_finished()
+
+    def _train(self, combination: Mapping[str, Any], text: str) -> None:
+        pipeline, result = self.pipeline, self.result
+        if self.options.chosen:
+            self.say(f"with {_shown(combination)}")
+            _PARAMS.write_text(text, encoding="utf-8")
+        changed = pipeline.changes(_tree(text))
+        # its inputs, too, are wanted in any case
+        stages = [stage for stage in pipeline.restore_inputs([*changed, _REGISTER]) if stage != _REGISTER]
+        for stage in pipeline.order:
+            if stage != _REGISTER:
+                result.stages.setdefault(stage, "unchanged")
+        for phase in _phases(stages):
+            for stage, outcome in pipeline.run(phase).items():
+                result.stages[stage] = _stronger(result.stages[stage], outcome)
+            self.say(f"pushing what {' and '.join(phase)} made")
+            pipeline.push(phase)
+        result.trials.append(Trial(dict(combination), float(read_json(_METRICS)["denoised"]["psnr"])))
+
+    def _take_best(self) -> None:
+        result = self.result
+        best = max(range(len(result.trials)), key=lambda number: result.trials[number].psnr)
+        if best != len(result.trials) - 1:
+            self.say(f"the best of {len(result.trials)}: {_shown(self.combinations[best])}")
+            self._train(self.combinations[best], self.texts[best])
+            result.trials.pop()
+        if len(self.combinations) == 1:
+            result.trials.clear()
+        result.metrics = read_json(_METRICS)
+        result.run_id = read_json(_RUN)["run_id"]
+        result.pictures = [str(picture) for picture in sorted(_PICTURES.glob("*.png"))]
+        self._compare_settings(self.texts[best])
+
+    def _judge(self) -> None:
+        result = self.result
+        if result.report_only:
+            self.say("asking the gate what it would decide")
+            answer = _ask_the_gate()
+            if not self.knows_champion:
+                answer["promoted"] = False
+                answer["reasons"] = [*answer["reasons"], "No registry could be asked: the champion is not known here."]
+        else:
+            self.say("registering")
+            forced = _REGISTER in result.changes and _REGISTER not in self.pipeline.changes(_tree(_PARAMS.read_text()))
+            result.stages |= self.pipeline.run([_REGISTER], force=forced)
+            answer = read_json(_REGISTRATION)
+            result.version, result.run_id = answer["version"], answer["run_id"]
+        result.champion_before, result.champion_after = answer["champion_before"], answer["champion_after"]
+        result.reasons = list(answer["reasons"])
+        trained = any(outcome == "ran" for stage, outcome in result.stages.items() if stage != _REGISTER)
+        if answer["promoted"]:
+            result.outcome = Outcome.PROMOTED
+        elif result.version is not None and result.version == result.champion_after and not trained:
+            result.outcome = Outcome.NOTHING_TO_DO
+        else:
+            result.outcome = Outcome.NOT_BETTER
+
+    def _compare_settings(self, text: str) -> None:
+        base = self.result.base
+        if base is None:
+            return
+        from svhn_denoiser.retraining.pipeline import locked_settings
+
+        lock, params = checkout.show(base, str(_LOCK)), checkout.show(base, str(_PARAMS))
+        before = locked_settings(lock) if lock else _tree(params or "")
+        self.result.params_changed = trials.differences(before, _tree(text))
+
+    def _refuse_loose_changes(self) -> None:
+        loose = sorted(set(checkout.changed_files()) - {str(_LOCK)})
+        if loose:
+            raise DenoiserError(
+                f"--commit: {', '.join(loose)} differ from the commit. Commit them first: {_LOCK} says what was made "
+                f"of what is committed."
+            )
+
+    def _is_unfinished(self) -> bool:
+        # stopped after the last stage, before it was pushed, reported and committed
+        return checkout.differs("HEAD", str(_LOCK)) and not kept.finished()
+
+    def _is_unknown_to_the_registry(self) -> bool:
+        # DVC takes for done what was registered elsewhere, as at somebody's desk
+        if self.result.report_only:
+            return False
+        known = self.pipeline.read(str(_REGISTRATION), "HEAD")
+        if known is None:
+            return False
+        from svhn_denoiser import registry, tracking
+
+        if not tracking.exists():
+            return False
+        try:
+            store = tracking.connect(create=False)
+            with tracking.explained(store):
+                version = next((v for v in registry.versions(store) if v.number == known["version"]), None)
+                champion = registry.champion(store)
+        except DenoiserError as error:
+            self.result.notes.append(f"Whether the registry knows the model was not asked: {error}")
+            return False
+        self.result.champion_before = self.result.champion_after = champion.number if champion else None
+        if version is not None and version.run_id == known["run_id"]:
+            return False
+        self.result.changes[_REGISTER] = [f"{store.name} does not have the model, which was registered elsewhere"]
+        return True
+
+    def _reach_registry(self) -> None:
+        from svhn_denoiser import tracking
+
+        uri = tracking.tracking_uri()
+        try:
+            if tracking.exists():
+                tracking.connect(create=False)
+                return
+        except DenoiserError as error:
+            refused = tracking.refused(error)
+            if not refused and not self.result.report_only:
+                raise
+            tracking.use_local_store()
+            self.result.report_only = True
+            self._note(
+                f"{tracking.public_uri(uri)} "
+                + ("asks for credentials that are not here" if refused else "does not answer")
+                + ": nothing is promoted, this only reports."
+            )
+        self.knows_champion = False
+        if not self.result.report_only:
+            self._note("MLFLOW_TRACKING_URI is not set: the registry is mlflow.db, new in this checkout.")
+
+    def _reach_remote(self) -> None:
+        if self.pipeline.remote is None:
+            self._note("There is no DVC remote: what is made stays in this checkout.")
+            return
+        self.say(f"fetching the run cache from {self.pipeline.remote}")
+        try:
+            self.pipeline.reach_remote()
+        except DenoiserError as error:
+            if not self.result.report_only:
+                raise
+            self._note(f"All is made here: {error}")
+            self.pipeline.forget_remote()
+
+    def _note(self, sentence: str) -> None:
+        self.result.notes.append(sentence)
+        self.say(sentence)
+
+    def _commit(self) -> None:
+        files = [str(_LOCK)]
+        if self.options.chosen:
+            if self.result.outcome is not Outcome.PROMOTED:
+                return
+            files.append(str(_PARAMS))
+        if any(checkout.differs("HEAD", file) for file in files):
+            checkout.commit_files(files, f"Record a retraining\n\n{verdict(self.result)}\n")
+
+
+def _checked(text: str) -> str:
+    try:
+        settings.parse(text, "--set")
+    except DenoiserError as error:
+        raise trials.WrongUsageError(str(error)) from None
+    return text
+
+
+def _ask_the_gate() -> dict[str, Any]:
+    # imports TensorFlow
+    from svhn_denoiser import pairs
+    from svhn_denoiser.registration import Trained, would_decide
+
+    trained = Trained(
+        model_file=Path("models/denoiser.keras"),
+        run_id=read_json(_RUN)["run_id"],
+        data_source=read_json(Path("data/raw/source.json"))["source"],
+        scores=read_json(_METRICS),
+    )
+    return would_decide(settings.load(), trained, pairs.read(Path("data/noisy"), "test"))
+
+
+def _phases(stages: list[str]) -> Iterator[list[str]]:
+    # pushed between: a training is dear, and must not be lost with the machine
+    cut = stages.index(_TRAIN) + 1 if _TRAIN in stages else 0
+    yield from filter(None, (stages[:cut], stages[cut:]))
+
+
+def _stronger(one: StageOutcome, other: StageOutcome) -> StageOutcome:
+    # of a sweep's trials, what was done in any
+    order: list[StageOutcome] = ["unchanged", "restored", "ran"]
+    return max(one, other, key=order.index)
+
+
+def _tree(text: str) -> dict[str, Any]:
+    return YAML(typ="safe", pure=True).load(text) or {}
+
+
+def _shown(combination: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in combination.items())
+
+
+@contextmanager
+def _no_orphans() -> Iterator[None]:
+    # a stage must not go on when the retraining it belongs to was ended
+    try:
+        yield
+    finally:
+        children = psutil.Process().children(recursive=True)
+        for child in children:
+            child.terminate()
+        for child in psutil.wait_procs(children, timeout=30)[1]:
+            child.kill()

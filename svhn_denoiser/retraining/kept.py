@@ -1,0 +1,78 @@
+"""What a retraining keeps beside the checkout, so that one that was stopped at any moment leaves nothing half done."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from svhn_denoiser.retraining.checkout import STATE
+
+_BEFORE = STATE / "before"
+_WRITTEN = _BEFORE / "written.json"
+_FINISHED = STATE / "finished"
+_FILES = (Path("params.yaml"), Path("dvc.lock"))
+
+
+class Keep:
+    """Whether the chosen settings stay in params.yaml, and their results in dvc.lock."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+
+@contextmanager
+def settings_put_back(texts: Sequence[str]) -> Iterator[Keep]:
+    """In this block params.yaml may be given other texts; after it, it and dvc.lock are as before, unless kept.
+
+    A process that is killed in the block is tidied up after by :func:`put_back`.
+
+    Args:
+        texts: what params.yaml may be given.
+    """
+    shutil.rmtree(_BEFORE, ignore_errors=True)
+    _BEFORE.mkdir(parents=True)
+    for file in _FILES:
+        if file.exists():
+            shutil.copy(file, _BEFORE / file.name)
+    # last: without it, nothing here counts
+    _WRITTEN.write_text(json.dumps(list(texts)), encoding="utf-8")
+    keep = Keep()
+    try:
+        yield keep
+    finally:
+        if keep.asked:
+            shutil.rmtree(_BEFORE)
+        else:
+            put_back()
+
+
+def put_back(say: Callable[[str], None] = lambda _: None) -> None:
+    """Undo the settings of a retraining that did not keep them; what a person wrote since stays."""
+    if not _WRITTEN.exists():
+        return
+    params = _FILES[0]
+    if params.read_text(encoding="utf-8") in json.loads(_WRITTEN.read_text(encoding="utf-8")):
+        for file in _FILES:
+            if (_BEFORE / file.name).exists():
+                shutil.copy(_BEFORE / file.name, file)
+            else:
+                file.unlink(missing_ok=True)
+        say("params.yaml and dvc.lock are again as they were before a retraining that was stopped")
+    shutil.rmtree(_BEFORE)
+
+
+def note_finished() -> None:
+    """Note that all was done that dvc.lock asks for."""
+    _FINISHED.write_text(_state(), encoding="utf-8")
+
+
+def finished() -> bool:
+    """Whether all was done that dvc.lock asks for, by an earlier retraining in this checkout."""
+    return _FINISHED.exists() and _FINISHED.read_text(encoding="utf-8") == _state()
+
+
+def _state() -> str:
+    lock = _FILES[1]
+    return hashlib.sha256(lock.read_bytes() if lock.exists() else b"").hexdigest()

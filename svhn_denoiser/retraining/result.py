@@ -1,0 +1,93 @@
+"""What became of a retraining: the same for people, for programs and as an exit code."""
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+StageOutcome = Literal["ran", "restored", "unchanged"]
+
+
+class Outcome(StrEnum):
+    """How a retraining ended."""
+
+    PROMOTED = "promoted"
+    NOT_BETTER = "not-better"
+    NOTHING_TO_DO = "nothing-to-do"
+    FAILED = "failed"
+    WOULD_RUN = "would-run"  # of a dry run
+
+
+EXIT_CODES = {
+    Outcome.PROMOTED: 0,
+    Outcome.WOULD_RUN: 0,
+    Outcome.FAILED: 1,
+    Outcome.NOT_BETTER: 3,
+    Outcome.NOTHING_TO_DO: 4,
+}
+
+
+@dataclass
+class Trial:
+    """One combination of the swept settings.
+
+    Attributes:
+        settings: those of `--set`, by dotted name.
+        psnr: mean PSNR in dB on the test pictures.
+    """
+
+    settings: dict[str, Any]
+    psnr: float
+
+
+@dataclass
+class Result:
+    """A retraining; filled in while it goes on.
+
+    Attributes:
+        outcome: how it ended; with `report_only`, what it would have been.
+        report_only: whether the registry was left alone.
+        commit: what was retrained.
+        base: the commit it is compared with.
+        stages: what was done for each.
+        version: in the registry; None where nothing was registered.
+        run_id: of the training in MLflow.
+        champion_before: version that was champion.
+        champion_after: version that is champion now.
+        reasons: sentences: what the gate said, or why it came to no verdict.
+        notes: sentences on what was done differently, and why.
+        changes: why each stage had to be looked at, by stage.
+        metrics: reports/metrics.json.
+        base_metrics: the same of the base; None where it was never trained.
+        params_changed: old and new value of each setting that differs from what the base was trained with.
+        trials: of a sweep, one after the other.
+        pictures: files to show.
+        seconds: that it took.
+    """
+
+    outcome: Outcome = Outcome.FAILED
+    report_only: bool = False
+    commit: str | None = None
+    base: str | None = None
+    stages: dict[str, StageOutcome] = field(default_factory=dict)
+    version: int | None = None
+    run_id: str | None = None
+    champion_before: int | None = None
+    champion_after: int | None = None
+    reasons: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    changes: dict[str, list[str]] = field(default_factory=dict)
+    metrics: dict[str, Any] | None = None
+    base_metrics: dict[str, Any] | None = None
+    params_changed: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    trials: list[Trial] = field(default_factory=list)
+    pictures: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> int:
+        """0 promoted, or something would run; 1 failed; 3 not better; 4 nothing to do."""
+        return EXIT_CODES[self.outcome]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For programs to read as JSON."""
+        return asdict(self)
