@@ -4,12 +4,9 @@ What takes long to import (MLflow 3 s, TensorFlow 6 s) is imported by the comman
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,20 +16,14 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
+from svhn_denoiser import chosen_model, stage
 from svhn_denoiser import params as settings
-from svhn_denoiser import stage
+from svhn_denoiser.chosen_model import open_store
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.retraining.command import command as retrain
 
 if TYPE_CHECKING:
     from svhn_denoiser.registry import Version
-    from svhn_denoiser.tracking import Store
-
-_MODEL_FILE = Path("models/denoiser.keras")
-_MODEL_HELP = (
-    "A .keras file, or an address of MLflow's such as models:/svhn-denoiser/3. "
-    "By default the champion, or models/denoiser.keras where nothing is registered."
-)
 
 app = typer.Typer(
     help="Removes noise from pictures of house numbers, and looks after the models that do.",
@@ -128,7 +119,7 @@ def registry_list(as_json: AsJson = False) -> None:
     """All versions, the newest first, with their scores on the test pictures of their time."""
     from svhn_denoiser import registry
 
-    with _store() as store:
+    with open_store() as store:
         versions = registry.versions(store)
     if as_json:
         _print_json([version.as_dict() for version in versions])
@@ -143,7 +134,7 @@ def registry_show(name: VersionName, as_json: AsJson = False) -> None:
     """All that is known of a version: scores, lineage, and what became of it."""
     from svhn_denoiser import registry
 
-    with _store() as store:
+    with open_store() as store:
         known = registry.find(store, name).as_dict()
     if as_json:
         _print_json(known)
@@ -160,7 +151,7 @@ def registry_promote(name: VersionName, reason: Reason = "by hand") -> None:
     """Make a version champion, whatever the gate said."""
     from svhn_denoiser import registry
 
-    with _store() as store:
+    with open_store() as store:
         version = registry.find(store, name)
         before = registry.champion(store)
         if before and before.number == version.number:
@@ -179,7 +170,7 @@ def registry_rollback(reason: Reason = "by hand") -> None:
     """Make the version champion again that the champion replaced."""
     from svhn_denoiser import registry
 
-    with _store() as store:
+    with open_store() as store:
         left, back = registry.rollback(store, by=registry.person(), reason=reason)
     typer.echo(f"version {back.number} is champion again, in place of version {left.number}")
 
@@ -191,17 +182,21 @@ def denoise(
         typer.Argument(metavar="PICTURES...", help="Files, and folders of them.", show_default=False),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the denoised pictures.", file_okay=False)],
-    model: Annotated[str | None, typer.Option(metavar="URI-OR-FILE", help=_MODEL_HELP, show_default=False)] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="URI-OR-FILE", help=chosen_model.OPTION_HELP, show_default=False)
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier call.")] = False,
 ) -> None:
     """Denoise pictures of any size and mode; each keeps its name and becomes a PNG."""
     from svhn_denoiser import picture_files
 
     jobs = picture_files.plan(pictures, output)
-    with _model_file(model) as file:
+    with chosen_model.choose(model) as chosen:
         from svhn_denoiser import inference
 
-        network = picture_files.with_model(inference.load_model(file))
+        if model is None:
+            typer.echo(f"denoising with {chosen.name}", err=True)
+        network = picture_files.with_model(inference.load_model(chosen.file))
     failures = 0
     results = picture_files.denoise_files(jobs, network, overwrite=overwrite)
     for result in track(results, "denoising", len(jobs), console=_err, transient=True, disable=not _err.is_terminal):
@@ -211,48 +206,6 @@ def denoise(
     typer.echo(f"{len(jobs) - failures} of {len(jobs)} pictures denoised into {output}")
     if failures:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _model_file(model: str | None) -> Iterator[Path]:
-    # what people name, or the champion, or what this checkout trained last
-    if model is not None and not model.startswith(("models:/", "runs:/")):
-        yield Path(model)
-        return
-    with TemporaryDirectory() as folder:
-        yield _champion(Path(folder)) if model is None else _fetch(model, Path(folder))
-
-
-def _fetch(uri: str, folder: Path) -> Path:
-    from svhn_denoiser import registry
-
-    with _store() as store:
-        return registry.fetch(store, uri, folder)
-
-
-def _champion(folder: Path) -> Path:
-    from svhn_denoiser import tracking
-
-    if tracking.exists():
-        from svhn_denoiser import registry
-
-        with _store() as store:
-            champion = registry.champion(store)
-            if champion is not None:
-                typer.echo(f"denoising with the champion, version {champion.number}", err=True)
-                return registry.fetch(store, f"models:/{registry.MODEL}/{champion.number}", folder)
-    typer.echo(f"there is no champion yet: denoising with {_MODEL_FILE}", err=True)
-    return tracking.root() / _MODEL_FILE
-
-
-@contextmanager
-def _store() -> "Iterator[Store]":
-    # who only reads, or promotes what is there, makes no store
-    from svhn_denoiser import tracking
-
-    store = tracking.connect(create=False)
-    with tracking.explained(store):
-        yield store
 
 
 def _table(versions: "list[Version]") -> Table:

@@ -1,0 +1,77 @@
+"""Which model people mean: the one they name, or the champion, or what this checkout trained last.
+
+What takes long to import (MLflow 3 s) is imported only where it is asked.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from svhn_denoiser.tracking import Store
+
+MODEL_FILE = Path("models/denoiser.keras")
+OPTION_HELP = (
+    "A .keras file, or an address of MLflow's such as models:/svhn-denoiser/3. "
+    f"By default the champion, or {MODEL_FILE} where nothing is registered."
+)
+
+
+@dataclass(frozen=True)
+class ChosenModel:
+    """A model's file, which need not exist, and what to call it."""
+
+    file: Path
+    name: str
+
+
+@contextmanager
+def choose(named: str | None) -> Iterator[ChosenModel]:
+    """The model to use; what is fetched from MLflow is gone when the context ends.
+
+    Args:
+        named: a file, or an address such as models:/svhn-denoiser/3; None for the champion, or for
+            models/denoiser.keras where nothing is registered.
+
+    Raises:
+        DenoiserError: MLflow has no such model, or does not answer.
+    """
+    if named is not None and not named.startswith(("models:/", "runs:/")):
+        yield ChosenModel(Path(named), named)
+        return
+    with TemporaryDirectory() as folder:
+        yield _champion(Path(folder)) if named is None else _fetch(named, named, Path(folder))
+
+
+def _champion(folder: Path) -> ChosenModel:
+    from svhn_denoiser import tracking
+
+    if tracking.exists():
+        from svhn_denoiser import registry
+
+        with open_store() as store:
+            champion = registry.champion(store)
+        if champion is not None:
+            address = f"models:/{registry.MODEL}/{champion.number}"
+            return _fetch(address, f"the champion, version {champion.number}", folder)
+    return ChosenModel(tracking.root() / MODEL_FILE, f"{MODEL_FILE}, as there is no champion yet")
+
+
+def _fetch(address: str, name: str, folder: Path) -> ChosenModel:
+    from svhn_denoiser import registry
+
+    with open_store() as store:
+        return ChosenModel(registry.fetch(store, address, folder), name)
+
+
+@contextmanager
+def open_store() -> "Iterator[Store]":
+    """The store for who only reads, or promotes what is there: none is made, and errors are for people."""
+    from svhn_denoiser import tracking
+
+    store = tracking.connect(create=False)
+    with tracking.explained(store):
+        yield store
