@@ -13,13 +13,15 @@ from svhn_denoiser.params import Params
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Noisy and clean batches, float32 (B, 32, 32, 3) each, of one epoch.
 
-    Order, mirroring and noise depend on the seed and `epoch` alone. Keras draws a batch ahead in a thread of its own.
+    Order, mirroring and noise depend on the seed and `epoch` alone. Keras draws some batches ahead, in threads.
     Pictures that do not fill a last batch sit out that epoch. A batch is shared evenly by the replicas of the network,
     one a GPU, and so may be a little smaller than asked for.
     """
 
     def __init__(self, pairs: Pairs, params: Params, replicas: int = 1) -> None:
-        super().__init__()
+        # With one worker Keras leaves the prefetching to tf.data, whose autotuning is waited for at the end of an epoch:
+        # now and then for half a minute in which nothing is computed. Two bring a queue of their own.
+        super().__init__(workers=2)
         self.pairs = pairs
         self.params = params
         self.size = min(params.train.batch_size, len(pairs)) // replicas * replicas
