@@ -178,8 +178,12 @@ def _with_epochs(settings: Params, trial: Trial, pairs: Pairs, validation: Pairs
         training = _training(short, trial, part, validation, Path(states))
         training.run(lambda row, speed: speeds.append(speed), lambda batch: None)
     # the first epoch compiles
-    an_epoch = len(pairs) / speeds[-1]
-    return params.changed(settings, {"train.epochs": max(1, round(seconds / an_epoch))})
+    return params.changed(settings, {"train.epochs": epochs_in(seconds, len(pairs), speeds[-1])})
+
+
+def epochs_in(seconds: float, pictures: int, pictures_per_second: float) -> int:
+    """How many whole epochs come nearest to so many seconds; one at the least."""
+    return max(1, round(seconds * pictures_per_second / pictures))
 
 
 def _seconds(name: str, models: Path) -> float:
