@@ -19,7 +19,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """
 
     def __init__(self, pairs: Pairs, params: Params, replicas: int = 1) -> None:
-        # With one worker Keras leaves the prefetching to tf.data, whose autotuning is waited for at the end of an epoch:
+        # With one worker, prefetching is left to tf.data, whose autotuning is waited for at the end of an epoch:
         # now and then for half a minute in which nothing is computed. Two bring a queue of their own.
         super().__init__(workers=2)
         self.pairs = pairs
