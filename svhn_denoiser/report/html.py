@@ -56,7 +56,7 @@ def render(
         drawn["noise_levels"] = charts.noise_levels(noise_levels, _trained(metrics.get("noise", {})))
     if baselines:
         drawn["methods"] = charts.methods(baselines, network)
-    return _template().render(
+    return template(Path(__file__).with_name("template.html")).render(
         metrics=metrics,
         network=network,
         noise=_noise(metrics.get("noise", {})),
@@ -73,16 +73,17 @@ def render(
     )
 
 
-def _template() -> jinja2.Template:
+def template(file: Path) -> jinja2.Template:
+    """Open a page's template: it has this report's filters, and its look by `{% include "style.html" %}`."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader([file.parent, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"number": _number, "count": _count, "gain": _gain, "png": _png, "svg": _svg}
-    return environment.get_template("template.html")
+    return environment.get_template(file.name)
 
 
 def _number(value: Any, places: int) -> str:
