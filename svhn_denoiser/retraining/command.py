@@ -55,7 +55,7 @@ def command(
 
     Exit codes: 0 promoted, 3 not better, 4 nothing to do, 1 failed, 2 wrong usage.
     """
-    summary = summary.absolute()
+    file = summary.absolute()
     os.chdir(checkout.root())
     signal.signal(signal.SIGTERM, _stop)
     options = Options(tuple(chosen or ()), dry_run, report_only, base, commit, remote)
@@ -68,14 +68,14 @@ def command(
         result.outcome = Outcome.FAILED
         result.reasons = [masked(_reason(error))]
         if not dry_run:
-            _write(result, summary)
+            _write(result, file)
         if as_json:
             _print_json(result)
         if isinstance(error, DenoiserError):
             raise DenoiserError(masked(str(error))) from None
         raise
     if not dry_run:
-        _write(result, summary)
+        _write(result, file)
     if as_json:
         _print_json(result)
     else:

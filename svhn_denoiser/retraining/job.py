@@ -105,6 +105,7 @@ class _Job:
             self._work()
         else:
             result.outcome = Outcome.NOTHING_TO_DO
+            self._commit()
 
     def _work(self) -> None:
         result = self.result
@@ -118,12 +119,10 @@ class _Job:
                 self._train(combination, text)
             self._take_best()
             self._judge()
-            self.say("pushing the results")
-            self.pipeline.push()
+            self._push("the results")
             if keep is not None:
                 keep.asked = result.outcome is Outcome.PROMOTED
-        if self.options.commit:
-            self._commit()
+        self._commit()
         kept.note_finished()
 
     def _train(self, combination: Mapping[str, Any], text: str) -> None:
@@ -140,8 +139,7 @@ class _Job:
         for phase in _phases(stages):
             for stage, outcome in pipeline.run(phase).items():
                 result.stages[stage] = _stronger(result.stages[stage], outcome)
-            self.say(f"pushing what {' and '.join(phase)} made")
-            pipeline.push(phase)
+            self._push(f"what {' and '.join(phase)} made", phase)
         result.trials.append(Trial(dict(combination), float(read_json(_METRICS)["denoised"]["psnr"])))
 
     def _take_best(self) -> None:
@@ -171,6 +169,8 @@ class _Job:
             forced = _REGISTER in result.changes and _REGISTER not in self.pipeline.changes(_tree(_PARAMS.read_text()))
             result.stages |= self.pipeline.run([_REGISTER], force=forced)
             answer = read_json(_REGISTRATION)
+            if result.stages[_REGISTER] == "unchanged" and result.changes:
+                answer |= {"promoted": False, "reasons": [f"All came out as it was for version {answer['version']}."]}
             result.version, result.run_id = answer["version"], answer["run_id"]
         result.champion_before, result.champion_after = answer["champion_before"], answer["champion_after"]
         result.reasons = list(answer["reasons"])
@@ -257,6 +257,7 @@ class _Job:
             self._note("There is no DVC remote: what is made stays in this checkout.")
             return
         self.say(f"fetching the run cache from {self.pipeline.remote}")
+        self.pipeline.makes_do = self.result.report_only
         try:
             self.pipeline.reach_remote()
         except DenoiserError as error:
@@ -265,11 +266,25 @@ class _Job:
             self._note(f"All is made here: {error}")
             self.pipeline.forget_remote()
 
+    def _push(self, what: str, stages: list[str] | None = None) -> None:
+        if self.pipeline.remote is None:
+            return
+        self.say(f"pushing {what}")
+        try:
+            self.pipeline.push(stages)
+        except DenoiserError as error:
+            if not self.result.report_only:
+                raise
+            self._note(f"What was made stays in this checkout: {error}")
+            self.pipeline.read_only = True
+
     def _note(self, sentence: str) -> None:
         self.result.notes.append(sentence)
         self.say(sentence)
 
     def _commit(self) -> None:
+        if not self.options.commit:
+            return
         files = [str(_LOCK)]
         if self.options.chosen:
             if self.result.outcome is not Outcome.PROMOTED:

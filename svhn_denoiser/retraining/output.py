@@ -54,7 +54,7 @@ def on_standard_error(output: StageOutput) -> Iterator[None]:
         os.dup2(send, 1)
         os.dup2(send, 2)
         os.close(send)
-        reader = threading.Thread(target=_copy, args=(receive, err, output), daemon=True)
+        reader = threading.Thread(target=_copy, args=(receive, os.dup(err), output), daemon=True)
         reader.start()
     handler = _Handler(output)
     logger = logging.getLogger("dvc")
@@ -64,7 +64,8 @@ def on_standard_error(output: StageOutput) -> Iterator[None]:
     try:
         yield
     finally:
-        logger.level, logger.handlers = before
+        logger.setLevel(before[0])
+        logger.handlers = before[1]
         sys.stdout.flush()
         sys.stderr.flush()
         os.dup2(out, 1)
@@ -82,6 +83,7 @@ def _copy(receive: int, err: int, output: StageOutput) -> None:
             shown = masked(line)
             output.last.append(shown.rstrip("\n"))
             os.write(err, shown.encode())
+    os.close(err)
 
 
 class _Handler(logging.Handler):

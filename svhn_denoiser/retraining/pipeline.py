@@ -6,7 +6,7 @@ In this process rather than as a command, so that a remote can be chosen for one
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -14,6 +14,7 @@ from dvc.api import read
 from dvc.dependency import ParamsDependency
 from dvc.exceptions import CheckoutError, DvcException
 from dvc.repo import Repo
+from dvc.stage.cache import RunCacheNotSupported
 from ruamel.yaml import YAML
 
 from svhn_denoiser.errors import DenoiserError
@@ -48,6 +49,9 @@ class Pipeline:
                 )
             self.order = [stage.addressing for stage in self._stages()]
         self.output = StageOutput()
+        # whether what the remote does not give is made here instead
+        self.makes_do = False
+        self.read_only = False
 
     def forget_remote(self) -> None:
         """Work without the remote from now on."""
@@ -62,7 +66,7 @@ class Pipeline:
         if self.remote is None:
             return
         try:
-            with on_standard_error(self.output):
+            with on_standard_error(self.output), suppress(RunCacheNotSupported):
                 self.repo.stage_cache.pull(None)
         except Exception as error:  # each kind of remote raises errors of its own
             raise DenoiserError(
@@ -79,6 +83,7 @@ class Pipeline:
             settings: the tree of params.yaml, perhaps with other values than the file has.
         """
         with _explained():
+            self.repo.close()
             self.repo = Repo(".", remote=self.remote)  # DVC reads settings and dvc.lock once
             stages = self._stages()
             made = {out.fs_path: out for stage in stages for out in stage.outs}
@@ -144,12 +149,13 @@ class Pipeline:
         Raises:
             DenoiserError: the remote takes nothing.
         """
-        if self.remote is None:
+        if self.remote is None or self.read_only:
             return
         try:
             with on_standard_error(self.output):
                 self.repo.push(targets=None if stages is None else list(stages))
-                self.repo.stage_cache.push(None)
+                with suppress(RunCacheNotSupported):
+                    self.repo.stage_cache.push(None)
         except Exception as error:  # each kind of remote raises errors of its own
             raise DenoiserError(
                 f"the DVC remote {self.remote} takes nothing: {_reason(error)} What was trained is in this checkout's "
@@ -190,6 +196,10 @@ class Pipeline:
                 self.repo.checkout(out.def_path, force=True)
         except CheckoutError:
             return False
+        except Exception as error:  # each kind of remote raises errors of its own
+            if self.makes_do:
+                return False
+            raise DenoiserError(f"the DVC remote {self.remote} broke off: {_reason(error)} Try again.") from error
         return True
 
 
