@@ -19,6 +19,7 @@ from rich.table import Table
 from svhn_denoiser import chosen_model, stage
 from svhn_denoiser import params as settings
 from svhn_denoiser.chosen_model import open_store
+from svhn_denoiser.drift.command import command as drift
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.retraining.command import command as retrain
 
@@ -35,6 +36,7 @@ registry_commands = typer.Typer(help="The registered models: who is champion, an
 app.add_typer(params_commands, name="params")
 app.add_typer(registry_commands, name="registry")
 app.command("retrain")(retrain)
+app.command("drift")(drift)
 
 _out = Console()
 _err = Console(stderr=True)

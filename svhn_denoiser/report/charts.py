@@ -7,9 +7,11 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -117,6 +119,28 @@ def methods(rows: Rows, network: str) -> bytes:
         axes.tick_params(length=0)
         axes.xaxis.set_visible(False)
         axes.margins(x=0.1, y=0.02)
+        return _svg(figure)
+
+
+def distributions(training: NDArray[np.float64], incoming: NDArray[np.float64]) -> bytes:
+    """Two distributions of one measure over each other, as shares of their pictures; dashed, the medians.
+
+    Args:
+        training: values (N,): the area in grey.
+        incoming: values (M,): the outline in colour.
+    """
+    edges = np.histogram_bin_edges(np.concatenate([training, incoming]), 40)
+    with style.context(_STYLES):
+        figure = Figure(figsize=(4.2, 1.75), layout="constrained")
+        axes: Axes = figure.subplots()
+        for values, filled, colour in ((training, True, _OTHER), (incoming, False, _NETWORK)):
+            share = np.histogram(values, edges)[0] / len(values)
+            axes.stairs(share, edges, fill=filled, color=colour, alpha=0.55 if filled else 1, linewidth=1.8)
+            axes.axvline(float(np.median(values)), color=colour, linestyle="--", linewidth=1.2)
+        axes.spines["left"].set_visible(False)
+        axes.yaxis.set_visible(False)
+        axes.margins(x=0)
+        axes.locator_params(axis="x", nbins=6)
         return _svg(figure)
 
 

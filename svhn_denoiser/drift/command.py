@@ -1,0 +1,176 @@
+"""`svhn-denoiser drift`: what people and schedulers call."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich import box
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from svhn_denoiser import chosen_model
+from svhn_denoiser.errors import DenoiserError
+
+if TYPE_CHECKING:
+    import keras
+
+    from svhn_denoiser.drift.collection import Collection
+    from svhn_denoiser.drift.examination import Denoise, Examination
+
+# the exit code for pictures that are not as in training
+DRIFT = 3
+
+_TRAINING = Path("data/noisy")
+_out, _err = Console(), Console(stderr=True)
+_STYLES = {"drift": "bold", "perhaps": "", "slight": "", "same": "dim"}
+
+
+def command(
+    pictures: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PICTURES...",
+            help="Files, folders of them, and SVHN-format .mat files; larger pictures are cut into 32x32 crops.",
+            show_default=False,
+        ),
+    ],
+    clean: Annotated[
+        bool,
+        typer.Option("--clean", help="Compare with the clean training pictures: for what is to become training data."),
+    ] = False,
+    reference: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER-OR-MAT", help="Compare with these pictures instead.", show_default=False),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="URI-OR-FILE", help=chosen_model.OPTION_HELP, show_default=False)
+    ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="Write the answer as an HTML page, too.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Say whether the model was trained for these pictures.
+
+    They are compared with what the network met in training, the noisy pictures in data/noisy/train: their light,
+    colours, sharpness and noise, and what the model takes away, one by one and all together.
+
+    Exit codes: 0 no drift, 3 drift, 1 failed (also if a picture cannot be read and the rest shows no drift), 2 wrong
+    usage.
+    """
+    if clean and reference:
+        raise typer.BadParameter("--clean and --reference both name what to compare with; give one of them.")
+    # SciPy, scikit-image and matplotlib take seconds
+    from svhn_denoiser.drift import words
+    from svhn_denoiser.drift.collection import read
+    from svhn_denoiser.drift.examination import examine
+
+    with _progress() as advance:
+        incoming = read(pictures, advance=advance)
+        training = read([reference], advance=advance) if reference else _training(clean)
+    unreadable = incoming.unreadable + training.unreadable
+    for error in unreadable:
+        typer.echo(f"error: {error}", err=True)
+    with _model(model) as (denoise, name):
+        found = examine(training, incoming, denoise)
+    # the model was trained for the noisy training pictures, and for no others
+    compared = training.name if clean or reference else None
+    if page:
+        from svhn_denoiser.drift.page import render
+
+        _write(page, render(found, compared, name))
+    if as_json:
+        typer.echo(json.dumps(words.as_json(found, compared, name), indent=2, sort_keys=True, ensure_ascii=False))
+    else:
+        _print(found, compared)
+    if found.drift:
+        raise typer.Exit(DRIFT)
+    if unreadable:
+        raise typer.Exit(1)
+
+
+def _training(clean: bool) -> "Collection":
+    from svhn_denoiser import tracking
+    from svhn_denoiser.drift.collection import read_training
+
+    folder = tracking.root() / _TRAINING
+    if not folder.is_dir():
+        raise DenoiserError(
+            f"{folder}: no such folder. `dvc repro generate` makes the training pictures; --reference names other "
+            "pictures to compare with."
+        )
+    return read_training(folder, clean=clean)
+
+
+@contextmanager
+def _model(named: str | None) -> "Iterator[tuple[Denoise | None, str | None]]":
+    with chosen_model.choose(named) as chosen:
+        if named is None and not chosen.file.exists():
+            typer.echo("there is no model yet: going on without what it takes away", err=True)
+            yield None, None
+            return
+        if named is None:
+            typer.echo(f"asking {chosen.name}, what it takes away", err=True)
+        yield partial(_denoise, cache(partial(_load, chosen.file))), chosen.name
+
+
+def _load(file: Path) -> "keras.Model":
+    from svhn_denoiser import inference
+
+    return inference.load_model(file)
+
+
+def _denoise(load: "Callable[[], keras.Model]", pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    # too few pictures are said before TensorFlow is imported, which takes seconds
+    from svhn_denoiser import inference
+
+    return inference.denoise(load(), pictures)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[], None]]:
+    columns = TextColumn("reading pictures: {task.completed}"), TimeElapsedColumn()
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda: progress.advance(task)
+
+
+def _print(found: "Examination", reference: str | None) -> None:
+    from svhn_denoiser.drift import words
+
+    # fits into 80 columns
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("measured", "training", "incoming", "differs", "at least", "p", "verdict"):
+        table.add_column(name, justify="left" if name in {"measured", "verdict"} else "right", no_wrap=True)
+    for finding in found.findings:
+        middles = ["" if value is None else f"{value:.3f}" for value in words.middles(finding)]
+        bounds = [f"{value:.2f}" for value in (finding.statistic, finding.at_least)]
+        style = _STYLES[finding.state]
+        table.add_row(finding.feature.name, *middles, *bounds, words.p_value(finding), finding.state, style=style)
+    incoming, training = found.incoming, found.training
+    _out.print(
+        f"{incoming.found:,} pictures ({len(incoming.pictures):,} crops looked at) beside {training.name} "
+        f"({training.found:,}, {len(training.pictures):,} looked at)",
+        markup=False,
+        highlight=False,
+    )
+    _out.print(table)
+    for finding in found.findings:
+        if finding.state in {"drift", "perhaps"}:
+            _out.print(f"{finding.feature.name}: {words.verdict(finding)}", markup=False, highlight=False)
+    _out.print(words.headline(found, reference), style="bold", markup=False, highlight=False)
+
+
+def _write(page: Path, text: str) -> None:
+    page.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = page.with_name(f".{page.name}.tmp")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(page)

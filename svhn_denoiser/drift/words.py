@@ -1,0 +1,149 @@
+"""What an examination means, in words and as JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from svhn_denoiser.drift.comparison import ALPHA, Finding
+from svhn_denoiser.drift.examination import Examination
+
+# from these numbers on, the typical picture is as in training and only the spread is another
+_MIDDLE = 0.05
+_NAMED = 12
+_SAID = 3
+
+
+def headline(examination: Examination, reference: str | None) -> str:
+    """The answer in a sentence or two.
+
+    Args:
+        examination: what was found.
+        reference: what was compared with, such as "the clean training pictures"; None for what the model met in
+            training.
+    """
+    drift, perhaps = (_changes(examination.findings, state) for state in ("drift", "perhaps"))
+    if drift:
+        unlike = f"These pictures are not like {reference}" if reference else "The model was not trained for these"
+        return f"Drift. {unlike}: they are {drift}."
+    if perhaps:
+        return f"No drift that is certain. They may be {perhaps}; more pictures would tell."
+    return f"No drift. These pictures are like {reference or 'those that the model was trained for'}."
+
+
+def change(finding: Finding) -> str:
+    """How the incoming pictures differ, such as "noisier"."""
+    feature = finding.feature
+    if finding.kind != "feature":
+        return feature.more
+    place = position(finding)
+    if abs(place - 0.5) < _MIDDLE:
+        widths = [np.subtract(*np.quantile(values, (0.9, 0.1))) for values in (finding.training, finding.incoming)]
+        return f"{'more' if widths[1] > widths[0] else 'less'} varied in {feature.name}"
+    return feature.more if place > 0.5 else feature.less
+
+
+def position(finding: Finding) -> float:
+    """The share of training pictures with less of a feature than the typical incoming picture, 0 to 1."""
+    return float(np.mean(finding.training < np.median(finding.incoming)))
+
+
+def verdict(finding: Finding) -> str:
+    """What one finding means, in a sentence without its full stop."""
+    if finding.state == "same":
+        return "as in training"
+    said = change(finding)
+    if finding.state == "slight":
+        return f"slightly {said}, which is tolerated"
+    if finding.state == "perhaps":
+        return f"perhaps {said}; more pictures would tell"
+    if finding.kind == "together":
+        return f"{said}: a classifier tells one of them from one of training in {_percent(finding.statistic)} of cases"
+    if finding.kind == "outliers":
+        usual, share = (_percent(float(values.mean())) for values in (finding.training, finding.incoming))
+        return f"{said}: {share} of them are beyond nearly all training pictures, where {usual} is usual"
+    place = position(finding)
+    if place in (0, 1):
+        return f"typically {said} than any training picture"
+    if abs(place - 0.5) < _MIDDLE:
+        return f"{said} than training"
+    # 99.97 % are not all
+    return f"typically {said} than {_percent(min(max(place, 1 - place), 0.999))} of the training pictures"
+
+
+def middles(finding: Finding) -> tuple[float, float] | tuple[None, None]:
+    """The typical training picture's value and the typical incoming one's: medians, or shares of outliers."""
+    if finding.kind == "together":
+        return None, None
+    middle = np.median if finding.kind == "feature" else np.mean
+    return float(middle(finding.training)), float(middle(finding.incoming))
+
+
+def p_value(finding: Finding) -> str:
+    """The corrected p-value, as far down as it means anything."""
+    return "< 0.0001" if finding.p < 0.0001 else f"{finding.p:.{2 if finding.p >= 0.1 else 4}f}"
+
+
+def as_json(examination: Examination, reference: str | None, model: str | None) -> dict[str, Any]:
+    """All of it, for programs.
+
+    Args:
+        examination: what was found.
+        reference: as in :func:`headline`.
+        model: what the model is called whose residuals were measured.
+    """
+    incoming, training = examination.incoming, examination.training
+    return {
+        "drift": examination.drift,
+        "verdict": headline(examination, reference),
+        "pictures": {"found": incoming.found, "crops": len(incoming.pictures), "unreadable": incoming.unreadable},
+        "reference": {"name": training.name, "found": training.found, "crops": len(training.pictures)},
+        "model": model,
+        "alpha": ALPHA,
+        "tests": [_finding(finding) for finding in examination.findings],
+        "unusual": [
+            {"picture": incoming.names[crop], "feature": feature.name, "value": value}
+            for crop, (feature, value) in ((crop, examination.extreme[crop]) for crop in most_unusual(examination))
+        ],
+    }
+
+
+def most_unusual(examination: Examination, most: int = _NAMED) -> list[int]:
+    """The most unusual crops, one of each picture."""
+    first: dict[int, int] = {}
+    for crop in examination.order.tolist():
+        first.setdefault(int(examination.incoming.origins[crop]), crop)
+    return list(first.values())[:most]
+
+
+def _changes(findings: Sequence[Finding], state: str) -> str:
+    """The greatest changes of a state: "noisier, darker and blurrier"."""
+    chosen = [finding for finding in findings if finding.state == state]
+    # what is different in one feature is so all together, too
+    single = [finding for finding in chosen if finding.kind == "feature"] or chosen
+    single.sort(key=lambda finding: -round(finding.at_least, 1))
+    changes = [change(finding) for finding in single[:_SAID]]
+    if not changes:
+        return ""
+    return changes[0] if len(changes) == 1 else f"{', '.join(changes[:-1])} and {changes[-1]}"
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    training, incoming = middles(finding)
+    return {
+        "name": finding.feature.name,
+        "kind": finding.kind,
+        "statistic": round(finding.statistic, 4),
+        "at_least": round(finding.at_least, 4),
+        "tolerated": finding.tolerated,
+        "p": float(f"{finding.p:.3g}"),
+        "independent": round(finding.independent),
+        "training": training,
+        "incoming": incoming,
+        "state": finding.state,
+        "verdict": verdict(finding),
+    }
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.{1 if 0 < share < 0.1 or 0.99 < share < 1 else 0}f} %"
