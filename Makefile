@@ -58,8 +58,13 @@ retrain: $(READY)  ## train what changed, compare, register what is better (opti
 test: $(READY)  ## every test
 	@python -m pytest
 
-lint: $(READY)  ## ruff and mypy
+lint: $(READY)  ## ruff, mypy, and what checks the workflows
 	@ruff check . && ruff format --check . && mypy
+	@zizmor --quiet --offline --persona auditor .github
+	@check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	@check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@check-jsonschema --quiet --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
 
 PORT ?= 5000
 ui: $(READY)  ## compare the runs at http://127.0.0.1:5000 (another port: PORT=5001)
