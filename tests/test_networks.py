@@ -51,6 +51,15 @@ def test_dncnn_is_as_published(settings):
     assert sum(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers) == 15
 
 
+def test_blocks_make_the_residual_network_deeper(settings):
+    def rectifiers(blocks: int) -> int:
+        network = networks.build(changed(settings, train__width=8, train__blocks=blocks).train)
+        return sum(isinstance(layer, keras.layers.ReLU) for layer in network.layers)
+
+    # one in each block: at half resolution on both ways, and twice as many at a quarter
+    assert [rectifiers(blocks) for blocks in (1, 2, 3)] == [4, 8, 12]
+
+
 def test_the_untrained_residual_network_returns_its_input(settings, pictures):
     noisy = pictures[:4].astype(np.float32) / 255
     np.testing.assert_allclose(build(settings, "residual-unet").predict_on_batch(noisy), noisy, atol=1e-6)

@@ -12,22 +12,29 @@ The measurements behind each choice: docs/network.md.
 from svhn_denoiser.backend import keras
 
 
-def build(width: int) -> keras.Model:
+def build(width: int, blocks: int) -> keras.Model:
     """A residual U-Net: (N, H, W, 3) to the same, H and W multiples of 4.
 
     Args:
         width: channels at full resolution; twice as many at half, four times at a quarter.
+        blocks: residual blocks at half resolution on the way down, and again on the way up; twice as many at a quarter.
     """
     noisy = keras.Input((None, None, 3), name="noisy")
     full = _convolution(width, 3)(noisy)
-    half = _block(_halve(full, 2 * width))
-    quarter = _block(_block(_halve(half, 4 * width)))
-    half = _block(_double(quarter, half))
+    half = _blocks(_halve(full, 2 * width), blocks)
+    quarter = _blocks(_halve(half, 4 * width), 2 * blocks)
+    half = _blocks(_double(quarter, half), blocks)
     full = _double(half, full)
     # zeros: the untrained network returns its input, and training starts at the noisy picture's PSNR
     correction = _convolution(3, 3, kernel_initializer="zeros", name="correction")(full)
     denoised = keras.layers.Add(dtype="float32", name="denoised")([noisy, correction])
     return keras.Model(noisy, denoised, name="residual_unet")
+
+
+def _blocks(x: keras.KerasTensor, count: int) -> keras.KerasTensor:
+    for _ in range(count):
+        x = _block(x)
+    return x
 
 
 def _block(x: keras.KerasTensor) -> keras.KerasTensor:
