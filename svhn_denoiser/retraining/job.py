@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from svhn_denoiser import params as settings
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.json_files import read_json
-from svhn_denoiser.retraining import checkout, kept, trials
+from svhn_denoiser.retraining import checkout, judging, kept, trials
 from svhn_denoiser.retraining.result import Outcome, Result, StageOutcome, Trial
 from svhn_denoiser.retraining.summary import verdict
 
@@ -78,6 +78,7 @@ class _Job:
         self.options, self.result, self.say = options, result, say
         self.combinations = trials.combinations(options.chosen)
         self.knows_champion = True
+        self.registered_elsewhere = False
 
     def run(self) -> None:
         # imports DVC
@@ -94,14 +95,15 @@ class _Job:
         if options.commit and not options.dry_run:
             self._refuse_loose_changes()
         self.pipeline = Pipeline(options.remote)
-        for each in self.texts:
-            result.changes |= self.pipeline.changes(_tree(each))
+        self.changes = [self.pipeline.changes(_tree(each)) for each in self.texts]
+        for changes in self.changes:
+            result.changes |= changes
         self._compare_settings(self.texts[-1])
         if options.dry_run:
             result.outcome = Outcome.WOULD_RUN if result.changes else Outcome.NOTHING_TO_DO
             for stage in self.pipeline.affected(result.changes):
                 result.changes.setdefault(stage, ["it depends on what these make"])
-        elif result.changes or self._is_unfinished() or self._is_unknown_to_the_registry():
+        elif result.changes or self._is_unfinished() or self._is_registered_elsewhere():
             self._work()
         else:
             result.outcome = Outcome.NOTHING_TO_DO
@@ -109,7 +111,10 @@ class _Job:
 
     def _work(self) -> None:
         result = self.result
-        self._reach_registry()
+        access = judging.access(result.report_only)
+        result.report_only, self.knows_champion = access.report_only, access.knows_champion
+        if access.note:
+            self._note(access.note)
         self._reach_remote()
         if result.base is not None:
             result.base_metrics = self.pipeline.read(str(_METRICS), result.base)
@@ -154,22 +159,23 @@ class _Job:
         result.metrics = read_json(_METRICS)
         result.run_id = read_json(_RUN)["run_id"]
         result.pictures = [str(picture) for picture in sorted(_PICTURES.glob("*.png"))]
+        result.changes = self.changes[best] or result.changes
         self._compare_settings(self.texts[best])
 
     def _judge(self) -> None:
         result = self.result
         if result.report_only:
             self.say("asking the gate what it would decide")
-            answer = _ask_the_gate()
+            answer = judging.would_decide()
             if not self.knows_champion:
                 answer["promoted"] = False
                 answer["reasons"] = [*answer["reasons"], "No registry could be asked: the champion is not known here."]
         else:
             self.say("registering")
-            forced = _REGISTER in result.changes and _REGISTER not in self.pipeline.changes(_tree(_PARAMS.read_text()))
-            result.stages |= self.pipeline.run([_REGISTER], force=forced)
+            result.stages |= self.pipeline.run([_REGISTER], force=self.registered_elsewhere)
             answer = read_json(_REGISTRATION)
             if result.stages[_REGISTER] == "unchanged" and result.changes:
+                # the verdict is that of an earlier retraining
                 answer |= {"promoted": False, "reasons": [f"All came out as it was for version {answer['version']}."]}
             result.version, result.run_id = answer["version"], answer["run_id"]
         result.champion_before, result.champion_after = answer["champion_before"], answer["champion_after"]
@@ -189,7 +195,8 @@ class _Job:
         from svhn_denoiser.retraining.pipeline import locked_settings
 
         lock, params = checkout.show(base, str(_LOCK)), checkout.show(base, str(_PARAMS))
-        before = locked_settings(lock) if lock else _tree(params or "")
+        # what its results were made with, where that is recorded; params.yaml may be ahead of them
+        before = trials.leaves(_tree(params or "")) | (locked_settings(lock) if lock else {})
         self.result.params_changed = trials.differences(before, _tree(text))
 
     def _refuse_loose_changes(self) -> None:
@@ -204,53 +211,13 @@ class _Job:
         # stopped after the last stage, before it was pushed, reported and committed
         return checkout.differs("HEAD", str(_LOCK)) and not kept.finished()
 
-    def _is_unknown_to_the_registry(self) -> bool:
-        # DVC takes for done what was registered elsewhere, as at somebody's desk
-        if self.result.report_only:
-            return False
-        known = self.pipeline.read(str(_REGISTRATION), "HEAD")
-        if known is None:
-            return False
-        from svhn_denoiser import registry, tracking
-
-        if not tracking.exists():
-            return False
-        try:
-            store = tracking.connect(create=False)
-            with tracking.explained(store):
-                version = next((v for v in registry.versions(store) if v.number == known["version"]), None)
-                champion = registry.champion(store)
-        except DenoiserError as error:
-            self.result.notes.append(f"Whether the registry knows the model was not asked: {error}")
-            return False
-        self.result.champion_before = self.result.champion_after = champion.number if champion else None
-        if version is not None and version.run_id == known["run_id"]:
-            return False
-        self.result.changes[_REGISTER] = [f"{store.name} does not have the model, which was registered elsewhere"]
-        return True
-
-    def _reach_registry(self) -> None:
-        from svhn_denoiser import tracking
-
-        uri = tracking.tracking_uri()
-        try:
-            if tracking.exists():
-                tracking.connect(create=False)
-                return
-        except DenoiserError as error:
-            refused = tracking.refused(error)
-            if not refused and not self.result.report_only:
-                raise
-            tracking.use_local_store()
-            self.result.report_only = True
-            self._note(
-                f"{tracking.public_uri(uri)} "
-                + ("asks for credentials that are not here" if refused else "does not answer")
-                + ": nothing is promoted, this only reports."
-            )
-        self.knows_champion = False
-        if not self.result.report_only:
-            self._note("MLFLOW_TRACKING_URI is not set: the registry is mlflow.db, new in this checkout.")
+    def _is_registered_elsewhere(self) -> bool:
+        known = None if self.result.report_only else self.pipeline.read(str(_REGISTRATION), "HEAD")
+        why = judging.registered_elsewhere(known) if known else None
+        if why is not None:
+            self.result.changes = {_REGISTER: [why]}
+            self.registered_elsewhere = True
+        return why is not None
 
     def _reach_remote(self) -> None:
         if self.pipeline.remote is None:
@@ -300,20 +267,6 @@ def _checked(text: str) -> str:
     except DenoiserError as error:
         raise trials.WrongUsageError(str(error)) from None
     return text
-
-
-def _ask_the_gate() -> dict[str, Any]:
-    # imports TensorFlow
-    from svhn_denoiser import pairs
-    from svhn_denoiser.registration import Trained, would_decide
-
-    trained = Trained(
-        model_file=Path("models/denoiser.keras"),
-        run_id=read_json(_RUN)["run_id"],
-        data_source=read_json(Path("data/raw/source.json"))["source"],
-        scores=read_json(_METRICS),
-    )
-    return would_decide(settings.load(), trained, pairs.read(Path("data/noisy"), "test"))
 
 
 def _phases(stages: list[str]) -> Iterator[list[str]]:

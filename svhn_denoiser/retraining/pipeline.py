@@ -125,6 +125,7 @@ class Pipeline:
         """
         outcomes: dict[str, StageOutcome] = {}
         self.output.ran.clear()
+        self.output.last.clear()
         os.environ.setdefault("PYTHONUNBUFFERED", "1")  # each line of a stage when it is printed
         names = list(stages)
         try:
