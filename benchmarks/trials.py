@@ -36,7 +36,7 @@ CONTESTANTS: dict[str, Trial] = {
     "residual-unet-quick": Trial({"train.epochs": 5}),
     "residual-unet-long": Trial(recipe="long"),
     "dncnn": Trial({"train.network": "dncnn"}, as_long_as="residual-unet"),
-    "autoencoder-2021": Trial({"train.network": "autoencoder-2021"}, as_long_as="residual-unet"),
+    "autoencoder-2021": Trial({"train.network": "autoencoder-2021"}),
     # as the script trained it: Adam at its defaults, mean squared error, one noisy copy of each picture
     "autoencoder-2021-as-then": Trial(
         {
