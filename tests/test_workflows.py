@@ -1,0 +1,347 @@
+"""The workflows: their linters, what starts them, what they may do, and what their few lines of shell do."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import Any
+
+import pytest
+from pathspec import PathSpec
+from ruamel.yaml import YAML
+
+from tests.example_settings import ROOT
+
+BIN = Path(sys.executable).parent
+GITHUB = {file.stem: YAML(typ="safe").load(file) for file in (ROOT / ".github" / "workflows").glob("*.yml")}
+ACTION = YAML(typ="safe").load(ROOT / ".github" / "actions" / "set-up" / "action.yml")
+GITLAB = YAML(typ="safe").load(ROOT / ".gitlab-ci.yml")
+JOBS = {(name, job): content for name, flow in GITHUB.items() for job, content in flow["jobs"].items()}
+
+FILTERS = {
+    "GitHub, push": GITHUB["retrain"]["on"]["push"]["paths"],
+    "GitHub, pull request": GITHUB["retrain"]["on"]["pull_request"]["paths"],
+    "GitLab, push": next(rule["changes"] for rule in GITLAB["retrain"]["rules"] if "changes" in rule),
+    "GitLab, merge request": GITLAB["report"]["rules"][0]["changes"],
+    "GitLab, comment": GITLAB["comment"]["rules"][0]["changes"],
+}
+
+# what decides results besides the deps: the graph, the settings, the libraries
+BESIDE_THE_DEPS = {"dvc.yaml", "params.yaml", "pyproject.toml", "requirements/lock.txt"}
+
+# Not dvc.lock, which a retraining itself proposes; not the packages that only some machines and the benchmarks install.
+SILENT = (
+    ".ci/",
+    ".dvc/",
+    ".dvcignore",
+    ".github/",
+    ".gitignore",
+    ".gitlab-ci.yml",
+    ".pre-commit-config.yaml",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "NOTICE",
+    "README.md",
+    "benchmarks/",
+    "data/README.md",
+    "docs/",
+    "dvc.lock",
+    "recipes.yaml",
+    "requirements/bench.txt",
+    "requirements/gpu.txt",
+    "tests/",
+)
+
+
+def tracked(path: str = ".") -> list[str]:
+    """Files that git knows, or would with `git add`."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", path]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.split("\0") if (ROOT / name).is_file()]
+
+
+def dependencies() -> Iterator[str]:
+    """What the stages of dvc.yaml depend on and do not make, in this repository."""
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].values()
+    pictures = YAML(typ="safe").load(ROOT / "params.yaml")["download"]["path"]
+    outs = [next(iter(out)) if isinstance(out, dict) else out for stage in stages for out in stage.get("outs", [])]
+    outs += [metric for stage in stages for metric in stage.get("metrics", [])]
+    for dep in {dep.replace("${download.path}", pictures) for stage in stages for dep in stage["deps"]}:
+        # somebody's pictures may lie elsewhere: no commit brings those
+        elsewhere = dep == pictures and (Path(dep).is_absolute() or not tracked(dep))
+        if not elsewhere and not any(dep == out or dep.startswith(f"{out}/") for out in outs):
+            yield dep
+
+
+def fits(filters: list[str], file: str) -> bool:
+    """Whether GitHub and GitLab start something for a change of a file.
+
+    Their patterns hold from the root, as git's do with a leading slash. A folder's name alone would fit its files for
+    git and not for them; `test_a_path_filter_is_a_file_or_all_of_a_folder` refuses those.
+    """
+    return PathSpec.from_lines("gitignore", [f"/{pattern}" for pattern in filters]).match_file(file)
+
+
+@pytest.mark.parametrize("filters", FILTERS.values(), ids=FILTERS)
+def test_all_that_the_graph_depends_on_starts_a_retraining(filters):
+    for dep in dependencies():
+        files = tracked(dep)
+        assert files, f"dvc.yaml: {dep} is no file of the repository"
+        assert [file for file in files if not fits(filters, file)] == []
+    assert [file for file in sorted(BESIDE_THE_DEPS) if not fits(filters, file)] == []
+
+
+@pytest.mark.parametrize("filters", FILTERS.values(), ids=FILTERS)
+def test_documents_tests_and_results_start_none(filters):
+    silent = [file for file in [*tracked(), "dvc.lock"] if file.startswith(SILENT)]
+    assert len(silent) > 50
+    assert [file for file in silent if fits(filters, file)] == []
+
+
+@pytest.mark.parametrize("filters", FILTERS.values(), ids=FILTERS)
+def test_each_file_of_the_repository_was_thought_of(filters):
+    assert [file for file in tracked() if not fits(filters, file) and not file.startswith(SILENT)] == []
+
+
+@pytest.mark.parametrize("filters", FILTERS.values(), ids=FILTERS)
+def test_no_path_filter_is_idle(filters):
+    needed = [file for dep in [*dependencies(), "data/import"] for file in tracked(dep)] + sorted(BESIDE_THE_DEPS)
+    assert [pattern for pattern in filters if not any(fits([pattern], file) for file in needed)] == []
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_path_filter_is_a_file_or_all_of_a_folder(name):
+    everything = "/**/*" if name.startswith("GitLab") else "/**"
+    for pattern in FILTERS[name]:
+        folder = pattern.removesuffix(everything)
+        assert (ROOT / pattern).is_file() or (folder != pattern and (ROOT / folder).is_dir()), pattern
+        assert not set("*?[]!+") & set(folder), pattern
+
+
+def test_github_and_gitlab_start_for_the_same():
+    assert len({tuple(pattern.removesuffix("/*") for pattern in filters) for filters in FILTERS.values()}) == 1
+
+
+CHECKS = [
+    line.strip().removeprefix("@").split()
+    for line in (ROOT / "Makefile").read_text().splitlines()
+    if line.startswith(("\t@zizmor", "\t@check-jsonschema"))
+]
+
+
+def check(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    words = [str(BIN / command[0])]
+    for word in command[1:]:
+        words += [str(file.relative_to(folder)) for file in sorted(folder.glob(word))] if "*" in word else [word]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_make_lint_looks_at_every_file_for_a_forge():
+    looked_at = {word for command in CHECKS if command[0] == "check-jsonschema" for word in command if "." in word}
+    files = [*(ROOT / ".github").rglob("*.yml"), ROOT / ".gitlab-ci.yml"]
+    names = {str(file.relative_to(ROOT)) for file in files} - {".github/zizmor.yml"}
+    assert names == {str(file.relative_to(ROOT)) for word in looked_at for file in ROOT.glob(word)}
+
+
+@pytest.mark.parametrize("command", CHECKS, ids=lambda command: " ".join(command[-2:]))
+def test_linters_and_schemas_accept_the_workflows(command):
+    done = check(command, ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        (".github/workflows/ci.yml", "@3d3c42e5aac5ba805825da76410c181273ba90b1", "@v7"),
+        (".github/workflows/ci.yml", "run: .ci/run", "run: .ci/run ${{ github.head_ref }}"),
+        (".github/workflows/retrain.yml", "  pull_request:", "  pull_request_target:"),
+        (".github/workflows/retrain.yml", "persist-credentials: false", "persist-credentials: true"),
+        (".github/workflows/retrain.yml", "timeout-minutes: 350", "timeout-hours: 6"),
+        (".github/actions/set-up/action.yml", "using: composite", "using: composit"),
+        (".github/dependabot.yml", "interval: monthly", "interval: now and then"),
+        (".gitlab-ci.yml", "when: never", "when: nevermore"),
+    ],
+)
+def test_linters_and_schemas_refuse_a_mistake(file, right, wrong, tmp_path):
+    shutil.copytree(ROOT / ".github", tmp_path / ".github")
+    shutil.copy(ROOT / ".gitlab-ci.yml", tmp_path)
+    text = (tmp_path / file).read_text()
+    assert right in text
+    (tmp_path / file).write_text(text.replace(right, wrong, 1))
+    # the last word names the files: a folder, a file or a pattern
+    looking = [command for command in CHECKS if PurePath(file).match(command[-1]) or file.startswith(command[-1])]
+    assert looking
+    assert any(check(command, tmp_path).returncode for command in looking)
+
+
+def test_actions_are_pinned_to_commits():
+    used = [step["uses"] for job in [*JOBS.values(), ACTION["runs"]] for step in job["steps"] if "uses" in step]
+    foreign = [action for action in used if not action.startswith("./")]
+    assert foreign
+    assert [action for action in foreign if not re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action)] == []
+    # one version of each, with its name beside the hash
+    texts = [file.read_text() for file in (ROOT / ".github").rglob("*.yml")]
+    named = {line for text in texts for line in re.findall(r"uses: (actions/.*)", text)}
+    assert len(named) == len({action.split("@")[0] for action in foreign})
+    assert [line for line in named if not re.search(r" # v\d+\.\d+\.\d+$", line)] == []
+
+
+def test_only_the_jobs_that_publish_may_write():
+    assert all(flow["permissions"] == {} for flow in GITHUB.values())
+    writers = {job for (_, job), content in JOBS.items() if "write" in content["permissions"].values()}
+    assert writers == {"comment", "propose"}
+    for writer in writers:
+        # nothing of the pull request runs beside a token that may write
+        ran = [step.get("run", "") for step in GITHUB["retrain"]["jobs"][writer]["steps"]]
+        assert [line for line in ran if line and not line.startswith("python3 .ci/publish.py")] == []
+    assert "base.sha" in GITHUB["retrain"]["jobs"]["comment"]["steps"][0]["with"]["ref"]
+
+
+def test_nothing_of_a_fork_meets_a_secret_or_a_machine_of_ones_own():
+    assert not any("pull_request_target" in flow["on"] or "workflow_run" in flow["on"] for flow in GITHUB.values())
+    for (_, name), job in JOBS.items():
+        if "secrets." in str(job):
+            assert job["environment"]["name"].startswith("retraining"), name
+        if "self-hosted" in str(job["runs-on"]):
+            assert name == "report" or job["if"].startswith("github.ref == 'refs/heads/main'"), name
+    # inputs, which a pull request does not have, and no variable, which it shares
+    assert "inputs.runner == 'gpu'" in JOBS["retrain", "report"]["runs-on"]
+    assert "vars." not in JOBS["retrain", "report"]["runs-on"]
+
+
+def test_jobs_end_and_exclude_each_other():
+    assert all(job["timeout-minutes"] <= 350 for job in JOBS.values())
+    assert all("concurrency" in job or "concurrency" in GITHUB[name] for (name, _), job in JOBS.items())
+    assert all("resource_group" in GITLAB[name] for name in ("report", "comment", "retrain"))
+
+
+def test_a_pull_request_never_promotes():
+    assert "--report-only" in step(GITHUB["retrain"]["jobs"]["report"], "retrain")["run"]
+    assert JOBS["retrain", "retrain"]["if"].startswith("github.ref == 'refs/heads/main' && ")
+    assert "--report-only" in " ".join(GITLAB["report"]["script"])
+    never = GITLAB["retrain"]["rules"][0]
+    assert never["when"] == "never"
+    assert 'CI_PIPELINE_SOURCE == "merge_request_event"' in never["if"]
+
+
+def step(job: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(step for step in job["steps"] if step.get("id") == name)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A clone whose `svhn-denoiser` notes what it is called with, and ends as `code` says; with 0, it commits."""
+    folder = tmp_path / "checkout"
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    program = folder / ".venv" / "bin" / "svhn-denoiser"
+    program.write_text(
+        '#!/bin/bash\nprintf "%s\\n" "$@" > called\necho said\ncode=$(cat code)\n'
+        '[[ $code == 0 ]] && git commit --quiet --allow-empty --message "Record a retraining"\nexit "$code"\n'
+    )
+    program.chmod(0o755)
+    (folder / ".venv" / "bin" / "dvc").symlink_to("/bin/true")
+    (folder / ".venv" / "bin" / "activate").write_text(f"PATH={folder}/.venv/bin:$PATH\n")
+    (folder / "reports").mkdir()
+    git = ["git", "-C", str(folder), "-c", "user.name=Test", "-c", "user.email=test@localhost"]
+    subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], check=True)
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "First"], check=True)
+    subprocess.run([*git, "update-ref", "refs/remotes/origin/main", "HEAD"], check=True)
+    return folder
+
+
+def shell(script: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run lines as GitHub and GitLab do: bash, ending at the first command that fails, in a pipe too."""
+    who = {f"GIT_{role}_{part}": "test@localhost" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+    environment = os.environ | who | variables
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+SETTINGS = [
+    ("", []),
+    ("train.epochs=4", ["--set=train.epochs=4"]),
+    (
+        "train.epochs=60  train.width=16,32 generate.noise.strength=[0.01,0.3] x=$(touch${IFS}pwned) *",
+        [
+            "--set=train.epochs=60",
+            "--set=train.width=16,32",
+            "--set=generate.noise.strength=[0.01,0.3]",
+            "--set=x=$(touch${IFS}pwned)",
+            "--set=*",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "options"), SETTINGS)
+@pytest.mark.parametrize(("job", "option"), [("report", "--report-only"), ("retrain", "--commit")])
+def test_settings_reach_retrain_as_they_were_written(job, option, settings, options, checkout):
+    (checkout / "code").write_text("4")
+    script = step(GITHUB["retrain"]["jobs"][job], "retrain")["run"]
+    done = shell(script, checkout, SETTINGS=settings, GITHUB_OUTPUT=str(checkout / "output"))
+    assert done.returncode == 0, done.stderr
+    assert (checkout / "called").read_text().splitlines() == ["retrain", option, *options]
+    assert not (checkout / "pwned").exists()
+
+
+@pytest.mark.parametrize(("code", "red"), [(0, False), (1, True), (2, True), (3, False), (4, False), (143, True)])
+@pytest.mark.parametrize("job", ["report", "retrain"])
+def test_not_better_and_nothing_to_do_leave_the_job_green(job, code, red, checkout):
+    (checkout / "code").write_text(str(code))
+    (checkout / "reports" / "retraining.md").write_text("of an earlier run")
+    steps = GITHUB["retrain"]["jobs"][job]["steps"]
+    shell(step({"steps": steps}, "retrain")["run"], checkout, SETTINGS="", GITHUB_OUTPUT=str(checkout / "output"))
+    assert not (checkout / "reports" / "retraining.md").exists()
+    outputs = dict(line.split("=") for line in (checkout / "output").read_text().splitlines())
+    assert outputs == {"code": str(code)}
+    assert (shell(steps[-1]["run"], checkout, CODE=outputs["code"]).returncode != 0) == red
+    # a job that was cancelled has no code
+    assert shell(steps[-1]["run"], checkout, CODE="").returncode != 0
+
+
+@pytest.mark.parametrize(("code", "green"), [(0, True), (1, False), (3, True), (4, True)])
+def test_gitlab_hands_on_the_exit_code(code, green, checkout):
+    (checkout / "code").write_text(str(code))
+    lines = [". .venv/bin/activate", *GITLAB["retrain"]["script"]]
+    done = shell("\n".join(lines), checkout, SETTINGS="train.epochs=4", CI_DEFAULT_BRANCH="main")
+    assert done.returncode == code, done.stderr
+    assert (checkout / "called").read_text().splitlines() == ["retrain", "--commit", "--set=train.epochs=4"]
+    assert (code in [0, *GITLAB[".retrain"]["allow_failure"]["exit_codes"]]) == green
+
+
+def test_a_fork_on_gitlab_trains_the_small_profile(checkout):
+    (checkout / "code").write_text("4")
+    script = "\n".join([". .venv/bin/activate", *GITLAB["report"]["script"]])
+    shell(script, checkout, MLFLOW_TRACKING_URI="")
+    assert (checkout / "called").read_text().split() == ["retrain", "--report-only", "--set=train.epochs=4"]
+    shell(script, checkout, MLFLOW_TRACKING_URI="https://mlflow.example")
+    assert (checkout / "called").read_text().split() == ["retrain", "--report-only"]
+
+
+@pytest.mark.parametrize("code", [0, 4])
+@pytest.mark.parametrize("forge", ["GitHub", "GitLab"])
+def test_a_commit_of_the_retraining_is_handed_over(forge, code, checkout):
+    (checkout / "code").write_text(str(code))
+    if forge == "GitHub":
+        script = step(GITHUB["retrain"]["jobs"]["retrain"], "retrain")["run"]
+    else:
+        script = "\n".join([". .venv/bin/activate", *GITLAB["retrain"]["script"]])
+    variables = {"SETTINGS": "", "CI_DEFAULT_BRANCH": "main", "GITHUB_OUTPUT": str(checkout / "output")}
+    shell(script, checkout, **variables)
+    assert (checkout / "proposal.bundle").exists() == (code == 0)
+
+
+@pytest.mark.parametrize("code", [0, 1, 3])
+def test_drift_turns_its_job_red(code, checkout):
+    (checkout / "code").write_text(str(code))
+    script = next(step["run"] for step in GITHUB["drift"]["jobs"]["drift"]["steps"] if "run" in step)
+    assert GITHUB["drift"]["defaults"]["run"]["shell"] == "bash"
+    done = shell(script, checkout, PICTURES="/srv/a /srv/b", GITHUB_STEP_SUMMARY=str(checkout / "summary"))
+    assert done.returncode == code
+    expected = ["drift", "--page", "reports/drift.html", "/srv/a", "/srv/b"]
+    assert (checkout / "called").read_text().splitlines() == expected
+    assert (checkout / "summary").read_text() == "said\n"
