@@ -18,7 +18,7 @@ READY := $(VENV)/.ready
 DEMO := -S download.source=synthetic -S download.synthetic.train=3000 -S download.synthetic.test=500 \
 	-S train.epochs=10 -S evaluate.noise_level_pictures=300 -S evaluate.baseline_pictures=200
 
-.PHONY: help setup gpu demo test repro retrain ui bench lint
+.PHONY: help setup gpu s3 demo test repro retrain ui bench lint
 
 help:  ## what can be made
 	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ gpu: $(READY)  ## the CUDA libraries for TensorFlow (Linux, NVIDIA)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/gpu.txt
 	@$(VENV)/bin/python -c 'from svhn_denoiser.backend import keras; import tensorflow as tf; \
 		print("TensorFlow sees", len(tf.config.list_physical_devices("GPU")), "GPU(s)")'
+
+s3: $(READY)  ## DVC's plug-in for remotes that speak S3
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/s3.txt
 
 demo: $(READY)  ## all five stages on drawn house numbers, offline, in minutes; leaves reports in demo/
 	@# not --force, which would run every stage again: what was trained before comes from DVC's run cache

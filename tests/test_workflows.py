@@ -53,6 +53,7 @@ SILENT = (
     "recipes.yaml",
     "requirements/bench.txt",
     "requirements/gpu.txt",
+    "requirements/s3.txt",
     "tests/",
 )
 
