@@ -7,9 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich import box
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
@@ -20,6 +18,8 @@ from svhn_denoiser.errors import DenoiserError
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    from numpy.typing import NDArray
 
     from svhn_denoiser.drift.collection import Collection
     from svhn_denoiser.drift.examination import Denoise, Examination
@@ -128,7 +128,7 @@ def _load(file: Path) -> "keras.Model":
     return inference.load_model(file)
 
 
-def _denoise(load: "Callable[[], keras.Model]", pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+def _denoise(load: "Callable[[], keras.Model]", pictures: "NDArray[np.float32]") -> "NDArray[np.float32]":
     # too few pictures are said before TensorFlow is imported, which takes seconds
     from svhn_denoiser import inference
 
