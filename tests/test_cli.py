@@ -89,6 +89,7 @@ class TestProgram:
             *(["registry", command, "--help"] for command in ("list", "show", "promote", "rollback")),
             ["denoise", "--help"],
             ["scores", "--help"],
+            ["drift", "--help"],
         ],
         ids=" ".join,
     )

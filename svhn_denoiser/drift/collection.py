@@ -61,7 +61,7 @@ def read(paths: Iterable[Path], *, most: int = MOST, advance: Callable[[], None]
     files = list({file.resolve(): file for path in paths for file in _files(path)}.values())
     held = [mat_format.count(file) if _is_mat(file) else 1 for file in files]
     ends = np.cumsum(held)
-    chosen = _runs(int(ends[-1]), most)
+    chosen = runs(int(ends[-1]), most)
     parts = [
         chosen[(chosen >= end - count) & (chosen < end)] - (end - count) for end, count in zip(ends, held, strict=True)
     ]
@@ -105,11 +105,19 @@ def read_training(folder: Path, *, clean: bool, most: int = MOST) -> Collection:
         DenoiserError: they are missing or damaged.
     """
     split = pairs.read(folder, "train")
-    chosen = _runs(len(split), most)
+    chosen = runs(len(split), most)
     kind = "clean" if clean else "noisy"
     pictures = np.ascontiguousarray((split.clean if clean else split.noisy)[chosen])
     names = [f"{kind} training picture {index + 1}" for index in chosen]
     return Collection(f"the {kind} training pictures", len(split), pictures, np.arange(len(chosen)), names)
+
+
+def runs(total: int, most: int = MOST) -> NDArray[np.intp]:
+    """Which pictures to look at: indices of all, or of runs of 16 neighbours that are evenly spread over them."""
+    if total <= most:
+        return np.arange(total)
+    starts = np.linspace(0, total - _RUN, most // _RUN).astype(np.intp)
+    return (starts[:, None] + np.arange(_RUN)).ravel()
 
 
 def _files(path: Path) -> list[Path]:
@@ -134,14 +142,6 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 def _is_mat(file: Path) -> bool:
     return file.suffix.lower() == ".mat"
-
-
-def _runs(total: int, most: int) -> NDArray[np.intp]:
-    """Indices of all pictures, or of runs of neighbours that are evenly spread."""
-    if total <= most:
-        return np.arange(total)
-    starts = np.linspace(0, total - _RUN, most // _RUN).astype(np.intp)
-    return (starts[:, None] + np.arange(_RUN)).ravel()
 
 
 def _from_mat(file: Path, chosen: NDArray[np.intp]) -> Pictures:

@@ -265,9 +265,9 @@ def _blocks(origins: NDArray[np.intp]) -> NDArray[np.intp]:
 def _design_effect(values: Floats, blocks: NDArray[np.intp]) -> float:
     centred = values - values.mean()
     expected = np.square(centred).sum()
-    if expected == 0:
-        return 1.0
     sums = np.bincount(np.unique(blocks, return_inverse=True)[1], weights=centred)
+    if expected == 0:  # all alike: no more than one a block
+        return len(values) / len(sums)
     return float(max(1.0, np.square(sums).sum() / expected * len(sums) / (len(sums) - 1)))
 
 

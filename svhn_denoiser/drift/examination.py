@@ -64,14 +64,20 @@ def examine(training: Collection, incoming: Collection, denoise: Denoise | None)
     """
     check_enough(incoming.origins, incoming.name, FEWEST)
     check_enough(training.origins, training.name, FEWEST_TRAINING)
-    features = FEATURES + (RESIDUALS if denoise else ())
-    old, new = (Sample(_measure(each.pictures, denoise), each.origins) for each in (training, incoming))
+    features = features_of(denoise)
+    old, new = (Sample(measured(each.pictures, denoise), each.origins) for each in (training, incoming))
     order, worst = unusual(old.values, new.values)
     extreme = [(features[column], float(new.values[crop, column])) for crop, column in enumerate(worst)]
     return Examination(training, incoming, compare(old, new, features), order, extreme)
 
 
-def _measure(pictures: NDArray[np.uint8], denoise: Denoise | None) -> Floats:
+def features_of(denoise: Denoise | None) -> tuple[Feature, ...]:
+    """What is measured with a model, and without."""
+    return FEATURES + (RESIDUALS if denoise else ())
+
+
+def measured(pictures: NDArray[np.uint8], denoise: Denoise | None) -> Floats:
+    """Measure pictures, uint8 (N, 32, 32, 3), as float64 (N, F): a column for each of :func:`features_of`."""
     values = measure(pictures)
     if denoise is None:
         return values

@@ -6,12 +6,13 @@ so that the same measure serves clean and noisy pictures.
 
 import warnings
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.stats import kurtosis
-from skimage.measure import blur_effect
 from skimage.restoration import estimate_sigma
 
 from svhn_denoiser.pairs import as_float
@@ -42,7 +43,7 @@ FEATURES = (
     Feature("colour range", "how far the colours of a picture spread", "poorer in colours", "richer in colours"),
     Feature("warmth", "mean red less mean blue", "bluer", "redder"),
     Feature("tint", "mean green less the mean of red and blue", "more magenta", "greener"),
-    Feature("sharpness", "1 less the perceptual blur, from 0 to 1", "blurrier", "sharper"),
+    Feature("sharpness", "fine detail beside coarse detail, noise taken off", "blurrier", "sharper"),
     Feature("edges", "how much of the detail is in few hard edges", "softer in their edges", "harder in their edges"),
     Feature("noise", "estimated standard deviation of the noise", "less noisy", "noisier"),
 )
@@ -73,7 +74,8 @@ _BLOCK = 512
 def measure(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Measure `FEATURES` of each picture, in blocks of bounded memory.
 
-    Sharpness: 1 less the blur of Crete et al. 2007. Noise: the wavelet estimate of Donoho and Johnstone 1994, which
+    Sharpness: the spread of the details between 1 and 2 pixels of blur over that between 2 and 4, both without what
+    the noise adds. Noise: the wavelet estimate of Donoho and Johnstone 1994, which
     texture raises. Colour range: the spread in Hasler and Süsstrunk's colourfulness (2003). Edges: the logarithm of
     the kurtosis of the differences of neighbours.
 
@@ -115,10 +117,10 @@ def _measure(pictures: NDArray[np.float32]) -> NDArray[np.float64]:
     with warnings.catch_warnings():
         # pictures of one colour divide zero by zero here
         warnings.simplefilter("ignore", RuntimeWarning)
-        sharpness = [1 - blur_effect(picture) for picture in luma]
         steps = np.diff(smooth_luma, axis=2).reshape(len(luma), -1).astype(np.float64)
         edges = np.log(kurtosis(steps, axis=1, fisher=False))
         noise = [estimate_sigma(picture, channel_axis=-1, average_sigmas=True) for picture in pictures]
+        luma_noise = np.nan_to_num([estimate_sigma(picture) for picture in luma])
     columns = (
         luma.mean((1, 2)),
         luma.std((1, 2)),
@@ -127,8 +129,31 @@ def _measure(pictures: NDArray[np.float32]) -> NDArray[np.float64]:
         np.hypot(red_green.std((1, 2)), yellow_blue.std((1, 2))),
         red - blue,
         green - (red + blue) / 2,
-        sharpness,
+        _sharpness(luma, luma_noise),
         edges,
         noise,
     )
     return np.nan_to_num(np.stack(columns, axis=1).astype(np.float64), posinf=0, neginf=0)
+
+
+def _sharpness(luma: NDArray[np.float32], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Measured on SVHN's crops, blurred by 1 pixel more: the distribution differs by 0.33 where they are clean and by
+    # 0.34 under noise of sigma 0.1, where noise that is not taken off would make blurred pictures look sharper
+    fine, coarse = (
+        np.maximum(found - gain * np.square(noise), 0) for found, gain in zip(_bands(luma), _noise_gains(), strict=True)
+    )
+    return np.sqrt(fine / (coarse + 1e-6))
+
+
+def _bands(luma: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+    """Variances of the details that a blur of 1 pixel leaves and one of 2 does not, and of those from 2 to 4: (N,)."""
+    blurred = [gaussian_filter(luma, (0, sigma, sigma)) for sigma in (1, 2, 4)]
+    return [(less - more).var((1, 2), dtype=np.float64) for less, more in pairwise(blurred)]
+
+
+@cache
+def _noise_gains() -> list[float]:
+    """The same of independent noise of variance 1."""
+    point = np.zeros((1, 65, 65), np.float32)
+    point[0, 32, 32] = 1
+    return [float(variance[0] * point.size) for variance in _bands(point)]

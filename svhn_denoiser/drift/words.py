@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from svhn_denoiser.drift.comparison import ALPHA, Finding
+from svhn_denoiser.drift.comparison import ALPHA, Finding, State
 from svhn_denoiser.drift.examination import Examination
 
-# from these numbers on, the typical picture is as in training and only the spread is another
-_MIDDLE = 0.05
+# up to here the typical picture is about as in training, and what differs is the spread
+_MIDDLE = 0.15
 _NAMED = 12
 _SAID = 3
 
@@ -22,7 +22,7 @@ def headline(examination: Examination, reference: str | None) -> str:
         reference: what was compared with, such as "the clean training pictures"; None for what the model met in
             training.
     """
-    drift, perhaps = (_changes(examination.findings, state) for state in ("drift", "perhaps"))
+    drift, perhaps = changes(examination.findings, "drift"), changes(examination.findings, "perhaps")
     if drift:
         unlike = f"These pictures are not like {reference}" if reference else "The model was not trained for these"
         return f"Drift. {unlike}: they are {drift}."
@@ -116,16 +116,14 @@ def most_unusual(examination: Examination, most: int = _NAMED) -> list[int]:
     return list(first.values())[:most]
 
 
-def _changes(findings: Sequence[Finding], state: str) -> str:
+def changes(findings: Sequence[Finding], state: State) -> str:
     """The greatest changes of a state: "noisier, darker and blurrier"."""
     chosen = [finding for finding in findings if finding.state == state]
     # what is different in one feature is so all together, too
     single = [finding for finding in chosen if finding.kind == "feature"] or chosen
     single.sort(key=lambda finding: -round(finding.at_least, 1))
-    changes = [change(finding) for finding in single[:_SAID]]
-    if not changes:
-        return ""
-    return changes[0] if len(changes) == 1 else f"{', '.join(changes[:-1])} and {changes[-1]}"
+    said = [change(finding) for finding in single[:_SAID]]
+    return f"{', '.join(said[:-1])} and {said[-1]}" if len(said) > 1 else "".join(said)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
