@@ -279,13 +279,13 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize(("settings", "options"), SETTINGS)
-@pytest.mark.parametrize(("job", "option"), [("report", "--report-only"), ("retrain", "--commit")])
-def test_settings_reach_retrain_as_they_were_written(job, option, settings, options, checkout):
+@pytest.mark.parametrize(("job", "always"), [("report", ["--report-only"]), ("retrain", ["--commit", "--base=HEAD"])])
+def test_settings_reach_retrain_as_they_were_written(job, always, settings, options, checkout):
     (checkout / "code").write_text("4")
     script = step(GITHUB["retrain"]["jobs"][job], "retrain")["run"]
     done = shell(script, checkout, SETTINGS=settings, GITHUB_OUTPUT=str(checkout / "output"))
     assert done.returncode == 0, done.stderr
-    assert (checkout / "called").read_text().splitlines() == ["retrain", option, *options]
+    assert (checkout / "called").read_text().splitlines() == ["retrain", *always, *options]
     assert not (checkout / "pwned").exists()
 
 
@@ -310,7 +310,12 @@ def test_gitlab_hands_on_the_exit_code(code, green, checkout):
     lines = [". .venv/bin/activate", *GITLAB["retrain"]["script"]]
     done = shell("\n".join(lines), checkout, SETTINGS="train.epochs=4", CI_DEFAULT_BRANCH="main")
     assert done.returncode == code, done.stderr
-    assert (checkout / "called").read_text().splitlines() == ["retrain", "--commit", "--set=train.epochs=4"]
+    assert (checkout / "called").read_text().splitlines() == [
+        "retrain",
+        "--commit",
+        "--base=HEAD",
+        "--set=train.epochs=4",
+    ]
     assert (code in [0, *GITLAB[".retrain"]["allow_failure"]["exit_codes"]]) == green
 
 
