@@ -350,4 +350,4 @@ def test_drift_turns_its_job_red(code, checkout):
     assert done.returncode == code
     expected = ["drift", "--page", "reports/drift.html", "/srv/a", "/srv/b"]
     assert (checkout / "called").read_text().splitlines() == expected
-    assert (checkout / "summary").read_text() == "said\n"
+    assert (checkout / "summary").read_text() == "```\nsaid\n"
