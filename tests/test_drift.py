@@ -183,12 +183,14 @@ class TestClusters:
 
 class TestEnough:
     def test_too_few_are_refused_with_the_number_that_is_needed(self) -> None:
-        with pytest.raises(DenoiserError, match=r"inbox: too few pictures .* 19 of 32x32, cut from 19\. Needed are 20"):
+        with pytest.raises(
+            DenoiserError, match=r"inbox: too few .* 19 crops .* from 19 pictures\. At least 20 crops from 10"
+        ):
             check_enough(np.arange(19), "inbox", 20)
         check_enough(np.arange(20), "inbox", 20)
 
     def test_crops_of_few_pictures_are_no_replacement(self) -> None:
-        with pytest.raises(DenoiserError, match="2700 of 32x32, cut from 9"):
+        with pytest.raises(DenoiserError, match="2,700 crops of 32x32 from 9 pictures"):
             check_enough(np.repeat(np.arange(9), 300), "inbox", 20)
         with pytest.raises(DenoiserError, match="not most of them from one"):
             check_enough(np.array([*range(15), *[15] * 300]), "inbox", 20)

@@ -89,7 +89,7 @@ def read(paths: Iterable[Path], *, most: int = MOST, advance: Callable[[], None]
             origins += [len(origins)] * len(crops)
         advance()
     pictures = np.concatenate(blocks) if blocks else np.empty((0, SIDE, SIDE, 3), np.uint8)
-    name = ", ".join(map(str, paths))
+    name = ", ".join(map(str, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
     return Collection(name, int(ends[-1]), pictures, np.array(origins, np.intp), names, unreadable)
 
 

@@ -67,7 +67,7 @@ def command(
     usage.
     """
     if clean and reference:
-        raise typer.BadParameter("--clean and --reference both name what to compare with; give one of them.")
+        raise typer.BadParameter("--clean and --reference exclude each other.")
     # SciPy, scikit-image and matplotlib take seconds
     from svhn_denoiser.drift import words
     from svhn_denoiser.drift.collection import read
@@ -118,7 +118,7 @@ def _model(named: str | None) -> "Iterator[tuple[Denoise | None, str | None]]":
             yield None, None
             return
         if named is None:
-            typer.echo(f"asking {chosen.name}, what it takes away", err=True)
+            typer.echo(f"comparing with the help of {chosen.name}", err=True)
         yield partial(_denoise, cache(partial(_load, chosen.file))), chosen.name
 
 

@@ -131,9 +131,9 @@ def check_enough(origins: NDArray[np.intp], what: str, fewest: int) -> None:
     crops, pictures = len(origins), len(np.unique(origins))
     if crops < fewest or pictures < FEWEST_ORIGINS or _blocks(origins).max() + 1 < _FEWEST_BLOCKS:
         raise DenoiserError(
-            f"{what}: too few pictures to tell drift from chance: {crops} of 32x32, cut from {pictures}. Needed are "
-            f"{fewest} at least, from {FEWEST_ORIGINS} pictures or more and not most of them from one: what is cut "
-            "from one picture is alike and tells little more than one would."
+            f"{what}: too few pictures to tell drift from chance: {crops:,} crops of 32x32 from {pictures:,} pictures. "
+            f"At least {fewest} crops from {FEWEST_ORIGINS} pictures are needed, and not most of them from one: crops "
+            "of one picture are alike and tell little more than one would."
         )
 
 

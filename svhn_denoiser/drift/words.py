@@ -7,6 +7,7 @@ import numpy as np
 
 from svhn_denoiser.drift.comparison import ALPHA, Finding, State
 from svhn_denoiser.drift.examination import Examination
+from svhn_denoiser.drift.features import FEATURES
 
 # up to here the typical picture is about as in training, and what differs is the spread
 _MIDDLE = 0.15
@@ -67,8 +68,7 @@ def verdict(finding: Finding) -> str:
         return f"typically {said} than any training picture"
     if abs(place - 0.5) < _MIDDLE:
         return f"{said} than training"
-    # 99.97 % are not all
-    return f"typically {said} than {_percent(min(max(place, 1 - place), 0.999))} of the training pictures"
+    return f"typically {said} than {_percent(max(place, 1 - place))} of the training pictures"
 
 
 def middles(finding: Finding) -> tuple[float, float] | tuple[None, None]:
@@ -119,9 +119,13 @@ def most_unusual(examination: Examination, most: int = _NAMED) -> list[int]:
 def changes(findings: Sequence[Finding], state: State) -> str:
     """The greatest changes of a state: "noisier, darker and blurrier"."""
     chosen = [finding for finding in findings if finding.state == state]
-    # what is different in one feature is so all together, too
-    single = [finding for finding in chosen if finding.kind == "feature"] or chosen
-    single.sort(key=lambda finding: -round(finding.at_least, 1))
+    # what a look at the pictures shows, before what only a model or a classifier sees
+    single = (
+        [finding for finding in chosen if finding.feature in FEATURES]
+        or [finding for finding in chosen if finding.kind == "feature"]
+        or chosen
+    )
+    single.sort(key=lambda finding: -finding.at_least)
     said = [change(finding) for finding in single[:_SAID]]
     return f"{', '.join(said[:-1])} and {said[-1]}" if len(said) > 1 else "".join(said)
 
@@ -144,4 +148,6 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.{1 if 0 < share < 0.1 or 0.99 < share < 1 else 0}f} %"
+    # 99.97 % are not all
+    shown = min(share, 0.999) if share < 1 else 1.0
+    return f"{100 * shown:.{1 if 0 < shown < 0.1 or 0.99 < shown < 1 else 0}f} %"
