@@ -79,22 +79,29 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
     return {"version": version.number, "run_id": run_id, **_verdict(params, decision, before, after)}
 
 
-def would_decide(params: Params, trained: Trained, test: Pairs) -> dict[str, Any]:
+def would_decide(params: Params, trained: Trained, test: Pairs, *, ask_registry: bool = True) -> dict[str, Any]:
     """What the gate would decide; nothing is registered, and nothing in the registry changes.
 
-    Args and errors as in :func:`register`.
+    Args:
+        params: all settings; the gate's thresholds among them.
+        trained: the model.
+        test: the pairs that champion and challenger are scored on.
+        ask_registry: whether it is asked for the champion; otherwise the gate decides as if there were none.
 
     Returns:
-        As :func:`register`, without version and run; `registry` says whether there is one that could be asked.
+        What :func:`register` does, without version and run.
+
+    Raises:
+        DenoiserError: the store cannot be reached, or a model cannot be loaded.
     """
     model = load_model(trained.model_file)
     tags = {**_description(trained), "sha256": registry.sha256_of(trained.model_file)}
     scores = score_pairs(test, _denoiser(model))
-    store = tracking.connect(create=False) if tracking.exists() else None
+    store = tracking.connect(create=False) if ask_registry else None
     with nullcontext() if store is None else tracking.explained(store):
         champion = None if store is None else registry.champion(store)
         decision = _decide(store, params, tags, champion, scores, test)
-    return {"registry": store is not None, **_verdict(params, decision, champion, champion)}
+    return _verdict(params, decision, champion, champion)
 
 
 def _verdict(params: Params, decision: Decision, before: Version | None, after: Version | None) -> dict[str, Any]:

@@ -164,9 +164,13 @@ def refused(error: DenoiserError) -> bool:
     return isinstance(cause, MlflowException) and cause.get_http_status_code() in {401, 403}
 
 
-def use_local_store() -> None:
-    """From now on, and in processes that are started, take the repository's own store, whatever was configured."""
-    os.environ.pop("MLFLOW_TRACKING_URI", None)
+def can_write(store: Store) -> bool:
+    """Whether runs can be recorded in the store's experiment: found out by giving the experiment a tag."""
+    try:
+        store.client.set_experiment_tag(store.experiment_id, "recorded_by", EXPERIMENT)
+    except _REFUSALS:
+        return False
+    return True
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,13 @@ def store_folder(repository: Path, empty_database: Path) -> Path:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[str]:
     """The address of a real MLflow server on loopback with a store and artifacts of its own."""
-    folder = tmp_path_factory.mktemp("server")
+    with mlflow_server(tmp_path_factory.mktemp("server"), empty_database) as address:
+        yield address
+
+
+@contextmanager
+def mlflow_server(folder: Path, empty_database: Path) -> Iterator[str]:
+    """A real MLflow server on loopback that keeps all it has in a folder; its address."""
     shutil.copy(empty_database, folder / "mlflow.db")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

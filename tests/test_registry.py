@@ -306,10 +306,10 @@ class TestRegistration:
     def asked(self, settings: Params, models: dict[str, Path], test_pairs: Pairs) -> Any:
         """What the gate would decide."""
 
-        def go(model: str) -> dict[str, Any]:
+        def go(model: str, **how: bool) -> dict[str, Any]:
             gate = settings.register_.gate.model_copy(update={"max_ssim_loss": 1.0})
             params = settings.model_copy(update={"register_": settings.register_.model_copy(update={"gate": gate})})
-            return would_decide(params, Trained(models[model], "f" * 32, "svhn", _SCORES), test_pairs)
+            return would_decide(params, Trained(models[model], "f" * 32, "svhn", _SCORES), test_pairs, **how)
 
         return go
 
@@ -378,10 +378,13 @@ class TestRegistration:
         really = stage("more blur")
         assert really["reasons"] == would["reasons"]
 
-    def test_where_there_is_no_registry_the_gate_says_what_it_can(self, asked: Any, repository: Path) -> None:
-        answer = asked("more blur")
-        assert (answer["registry"], answer["champion_before"]) == (False, None)
-        assert not list(repository.glob("mlflow.db"))
+    def test_without_the_registry_it_decides_as_if_there_were_no_champion(
+        self, stage: Any, asked: Any, store: Store
+    ) -> None:
+        stage("more blur")
+        assert not asked("blur")["promoted"]
+        answer = asked("blur", ask_registry=False)
+        assert (answer["promoted"], answer["champion_before"]) == (True, None)
 
     def test_the_champions_bytes_from_another_training_do_not_replace_it(self, stage: Any, store: Store) -> None:
         stage()

@@ -36,8 +36,8 @@ def head() -> str:
 def base(wanted: str | None) -> str | None:
     """The commit to compare with: the one that is asked for, else origin/main, else the one before HEAD.
 
-    Where HEAD is origin/main itself, as after a push, it is the one before. None in a repository of one commit and in
-    a clone that holds only one.
+    After a push HEAD is origin/main itself: its dvc.lock records what there was before. None in a repository of one
+    commit and in a clone that holds only one.
 
     Raises:
         DenoiserError: there is no such commit.
@@ -49,8 +49,7 @@ def base(wanted: str | None) -> str | None:
                 f"--base {wanted}: there is no such commit in this clone. In CI, fetch the whole history."
             )
         return found
-    main = _commit("origin/main")
-    return main if main and main != head() else _commit("HEAD^")
+    return _commit("origin/main") or _commit("HEAD^")
 
 
 def show(commit: str, path: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +77,6 @@ class _Job:
     def __init__(self, options: Options, result: Result, say: Callable[[str], None]) -> None:
         self.options, self.result, self.say = options, result, say
         self.combinations = trials.combinations(options.chosen)
-        self.knows_champion = True
         self.registered_elsewhere = False
 
     def run(self) -> None:
@@ -112,7 +111,7 @@ class _Job:
     def _work(self) -> None:
         result = self.result
         access = judging.access(result.report_only)
-        result.report_only, self.knows_champion = access.report_only, access.knows_champion
+        result.report_only = access.report_only
         if access.note:
             self._note(access.note)
         self._reach_remote()
@@ -120,10 +119,11 @@ class _Job:
             result.base_metrics = self.pipeline.read(str(_METRICS), result.base)
         with ExitStack() as stack:
             keep = stack.enter_context(kept.settings_put_back(self.texts)) if self.options.chosen else None
-            for combination, text in zip(self.combinations, self.texts, strict=True):
-                self._train(combination, text)
-            self._take_best()
-            self._judge()
+            with judging.recorded(access):
+                for combination, text in zip(self.combinations, self.texts, strict=True):
+                    self._train(combination, text)
+                self._take_best()
+            self._judge(access)
             self._push("the results")
             if keep is not None:
                 keep.asked = result.outcome is Outcome.PROMOTED
@@ -162,14 +162,11 @@ class _Job:
         result.changes = self.changes[best] or result.changes
         self._compare_settings(self.texts[best])
 
-    def _judge(self) -> None:
+    def _judge(self, access: judging.Access) -> None:
         result = self.result
         if result.report_only:
             self.say("asking the gate what it would decide")
-            answer = judging.would_decide()
-            if not self.knows_champion:
-                answer["promoted"] = False
-                answer["reasons"] = [*answer["reasons"], "No registry could be asked: the champion is not known here."]
+            answer = judging.would_decide(access)
         else:
             self.say("registering")
             result.stages |= self.pipeline.run([_REGISTER], force=self.registered_elsewhere)
@@ -292,11 +289,14 @@ def _shown(combination: Mapping[str, Any]) -> str:
 @contextmanager
 def _no_orphans() -> Iterator[None]:
     # a stage must not go on when the retraining it belongs to was ended
+    before = set(psutil.Process().children(recursive=True))
     try:
         yield
     finally:
-        children = psutil.Process().children(recursive=True)
+        children = [child for child in psutil.Process().children(recursive=True) if child not in before]
         for child in children:
-            child.terminate()
+            with suppress(psutil.NoSuchProcess):
+                child.terminate()
         for child in psutil.wait_procs(children, timeout=30)[1]:
-            child.kill()
+            with suppress(psutil.NoSuchProcess):
+                child.kill()

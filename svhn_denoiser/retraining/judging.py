@@ -3,7 +3,9 @@
 Imports MLflow, and TensorFlow where a model is scored: only where they are needed.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 from svhn_denoiser import params as settings
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.json_files import read_json
+
+_URI = "MLFLOW_TRACKING_URI"
 
 
 @dataclass(frozen=True)
@@ -20,11 +24,13 @@ class Access:
     Attributes:
         report_only: nothing may be registered.
         knows_champion: whether it can say who is champion; otherwise it is a new one in this checkout.
+        takes_runs: whether trainings are recorded there; otherwise in this checkout's mlflow.db.
         note: what is to be said about it.
     """
 
     report_only: bool
     knows_champion: bool
+    takes_runs: bool = True
     note: str | None = None
 
 
@@ -32,28 +38,44 @@ def access(report_only: bool) -> Access:
     """Find out what may be done before hours are spent on a training.
 
     A server that refuses makes a run that only reports, with a store of its own in this checkout: such is a fork, which
-    has no credentials. A server that does not answer is an error, unless nothing is to be registered anyway.
+    has no credentials. One that lets us read only does for reports. A server that does not answer is an error, unless
+    nothing is to be registered anyway.
 
     Raises:
         DenoiserError: the store cannot be reached.
     """
     from svhn_denoiser import tracking
 
-    uri = tracking.tracking_uri()
+    name = tracking.public_uri(tracking.tracking_uri())
     try:
-        if tracking.exists():
-            tracking.connect(create=False)
-            return Access(report_only, knows_champion=True)
+        if not tracking.exists():
+            note = f"MLFLOW_TRACKING_URI is not set: the registry is {name}, new in this checkout."
+            return Access(report_only, knows_champion=False, note=None if report_only else note)
+        store = tracking.connect(create=False)
     except DenoiserError as error:
         refused = tracking.refused(error)
         if not refused and not report_only:
             raise
-        tracking.use_local_store()
         problem = "asks for credentials that are not here" if refused else "does not answer"
-        only_reports = f"{tracking.public_uri(uri)} {problem}: nothing is promoted, this only reports."
-        return Access(report_only=True, knows_champion=False, note=only_reports)
-    note = None if report_only else "MLFLOW_TRACKING_URI is not set: the registry is mlflow.db, new in this checkout."
-    return Access(report_only, knows_champion=False, note=note)
+        note = f"{name} {problem}: nothing is promoted, this only reports."
+        return Access(report_only=True, knows_champion=False, takes_runs=False, note=note)
+    if report_only and not tracking.can_write(store):
+        note = f"{name} can only be read: the training is recorded in this checkout."
+        return Access(report_only, knows_champion=True, takes_runs=False, note=note)
+    return Access(report_only, knows_champion=True)
+
+
+@contextmanager
+def recorded(access: Access) -> Iterator[None]:
+    """In this block trainings are recorded where they may be."""
+    configured = os.environ.get(_URI)
+    if not access.takes_runs:
+        os.environ.pop(_URI, None)
+    try:
+        yield
+    finally:
+        if configured is not None:
+            os.environ[_URI] = configured
 
 
 def registered_elsewhere(registration: Mapping[str, Any]) -> str | None:
@@ -76,8 +98,11 @@ def registered_elsewhere(registration: Mapping[str, Any]) -> str | None:
     return None if known else f"{store.name} does not have the model: it was registered elsewhere"
 
 
-def would_decide() -> dict[str, Any]:
-    """What the gate would decide of the model in the working folder; nothing is registered."""
+def would_decide(access: Access) -> dict[str, Any]:
+    """What the gate would decide of the model in the working folder; nothing is registered.
+
+    Where the champion is not known, no model is said to deserve its place.
+    """
     from svhn_denoiser import pairs, registration
 
     trained = registration.Trained(
@@ -86,4 +111,9 @@ def would_decide() -> dict[str, Any]:
         data_source=read_json(Path("data/raw/source.json"))["source"],
         scores=read_json(Path("reports/metrics.json")),
     )
-    return registration.would_decide(settings.load(), trained, pairs.read(Path("data/noisy"), "test"))
+    test = pairs.read(Path("data/noisy"), "test")
+    answer = registration.would_decide(settings.load(), trained, test, ask_registry=access.knows_champion)
+    if not access.knows_champion:
+        unknown = "No registry could be asked: the champion is not known here."
+        answer |= {"promoted": False, "reasons": [*answer["reasons"], unknown]}
+    return answer

@@ -65,7 +65,7 @@ def _metrics(result: Result) -> Iterable[str]:
         return
     head, rows = ["test pictures", "this"], []
     if result.base is not None and result.base_metrics is not None:
-        head += [f"base {result.base[:9]}", "difference"]
+        head += [f"before ({result.base[:9]})", "difference"]
     for title, path, digits in _SCORES:
         now, before = _score(result.metrics, path), _score(result.base_metrics, path)
         if now is not None:
@@ -78,7 +78,7 @@ def _metrics(result: Result) -> Iterable[str]:
     elif result.base_metrics is None:
         yield f"No scores of {result.base[:9]} are known: it was not trained, or the remote does not have its results."
     elif _score(result.base_metrics, ("noisy", "psnr")) != _score(result.metrics, ("noisy", "psnr")):
-        yield "The test pictures are not those of the base: only the gate compares like with like."
+        yield "The test pictures are not those of before: only the gate compares like with like."
 
 
 def _trials(result: Result) -> Iterable[str]:
@@ -98,7 +98,7 @@ def _settings(result: Result) -> Iterable[str]:
         return
     shown = list(result.params_changed.items())[:_MOST_SETTINGS]
     rows = [[key, _value(old), _value(new)] for key, (old, new) in shown]
-    yield _table(["setting", "base", "this"], rows)
+    yield _table(["setting", "before", "this"], rows)
     if len(shown) < len(result.params_changed):
         yield f"… and {len(result.params_changed) - len(shown)} more."
 
