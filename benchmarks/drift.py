@@ -97,11 +97,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
         for kind in kinds:
             if kind.noisy == with_noise:
-                print(kind.name, flush=True)
+                print(f"{kind.name}: false alarms, parts", flush=True)
                 fresh += list(_fresh(kind, values, asked.draws))
                 halves += list(_halves(kind, values, house))
         # a scheduler has clean pictures and needs no model; who denoises has noisy ones and a model
         kind = next(kind for kind in kinds[:: -1 if with_noise else 1] if kind.noisy == with_noise)
+        print(f"{kind.name}: power", flush=True)
         rows = list(_power(kind, train, denoise, asked.windows))
         sizes = [f"{size:,}" for size in _sizes(len(train))]
         power += [f"### {kind.name.capitalize()}", _table(["altered", "strength", *sizes, "what is said"], rows)]
@@ -156,7 +157,7 @@ def _alarms(kind: Kind, pairs: Sequence[tuple[Floats, Floats]]) -> list[str]:
     alarms, significant = (
         sum(any(test(finding) for finding in findings) for findings in found) for test in (_is_drift, _is_significant)
     )
-    return [str(len(found)), f"{alarms / len(found):.1%}", f"{significant / len(found):.1%}"]
+    return [str(len(found)), *(f"{100 * each / len(found):.1f} %" for each in (alarms, significant))]
 
 
 def _halves(kind: Kind, values: dict[str, Floats], house: NDArray[np.int32] | None) -> Iterator[list[str]]:

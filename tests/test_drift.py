@@ -12,7 +12,7 @@ from benchmarks import alterations
 from svhn_denoiser import mat_format
 from svhn_denoiser.drift import words
 from svhn_denoiser.drift.collection import Collection, read, read_training, runs
-from svhn_denoiser.drift.comparison import Finding, Sample, check_enough, compare, unusual
+from svhn_denoiser.drift.comparison import Finding, Sample, check_enough, compare, holm, unusual
 from svhn_denoiser.drift.examination import Examination, examine
 from svhn_denoiser.drift.features import FEATURES, RESIDUALS, measure, measure_residuals
 from svhn_denoiser.drift.page import render
@@ -140,6 +140,20 @@ class TestAlarms:
         assert drifting(compare(sample(old), sample(new), FEATURES[:2])) == {"all together"}
 
 
+class TestCorrection:
+    def test_p_values_are_those_of_holm(self) -> None:
+        # R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")
+        np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+
+    def test_the_more_tests_the_lower_is_each_bound(self) -> None:
+        rng = np.random.default_rng(1)
+        old, new = rng.normal(size=(1000, 10)), rng.normal(size=(1000, 10))
+        new[:, 0] += 1
+        alone, among = (compare(sample(old[:, :n]), sample(new[:, :n]), FEATURES[:n])[0] for n in (1, 10))
+        assert among.statistic == alone.statistic
+        assert among.at_least < alone.at_least
+
+
 class TestClusters:
     """Houses of four crops, all alike: 25 houses tell as much as 25 pictures."""
 
@@ -162,7 +176,7 @@ class TestClusters:
         rng = np.random.default_rng(3)
         significant = 0
         for _ in range(100):
-            findings = compare(sample(self.houses(300, rng)), sample(self.houses(20, rng)), FEATURES[:3])
+            findings = compare(sample(self.houses(300, rng)), sample(self.houses(30, rng)), FEATURES[:3])
             significant += any(finding.p < 0.01 for finding in findings)
         assert significant <= 5
 

@@ -154,7 +154,7 @@ def compare(training: Sample, incoming: Sample, features: Sequence[Feature]) -> 
     if together:
         found.append(pair.together())
     found.append(pair.outliers())
-    corrected = _holm([finding.p for finding in found])
+    corrected = holm([finding.p for finding in found])
     return [replace(finding, p=p) for finding, p in zip(found, corrected, strict=True)]
 
 
@@ -177,6 +177,18 @@ def unusual(training: Floats, incoming: Floats) -> tuple[NDArray[np.intp], NDArr
     worst = np.lexsort((-distance, tail), axis=0)[0]
     every = np.arange(len(incoming))
     return np.lexsort((-distance[worst, every], tail[worst, every])), worst
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Correct p-values for their number (Holm 1979): the chance of any below the level, of no difference, is the level.
+
+    Args:
+        p: one a test, in any order.
+    """
+    order = np.argsort(p)
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(1, np.maximum.accumulate(np.array(p)[order] * np.arange(len(p), 0, -1)))
+    return [float(value) for value in corrected]
 
 
 class _Pair:
@@ -287,11 +299,3 @@ def _gaussians(old: Floats, new: Floats) -> tuple[Any, Any]:
 
 def _share(extreme: Floats, independent: float) -> Any:
     return binomtest(round(extreme.mean() * independent), max(1, round(independent)))
-
-
-def _holm(p: Sequence[float]) -> list[float]:
-    """Holm's correction (1979): the chance of one false positive among all stays below the level."""
-    order = np.argsort(p)
-    corrected = np.empty(len(p))
-    corrected[order] = np.minimum(1, np.maximum.accumulate(np.array(p)[order] * np.arange(len(p), 0, -1)))
-    return list(corrected.tolist())
