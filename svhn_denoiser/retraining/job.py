@@ -141,6 +141,10 @@ class _Job:
         for stage in pipeline.order:
             if stage != _REGISTER:
                 result.stages.setdefault(stage, "unchanged")
+        made_before = [stage for stage in pipeline.order if stage not in (*stages, _REGISTER)]
+        if made_before and checkout.differs("HEAD", str(_LOCK)):
+            # a run that was stopped may have been about to
+            self._push("what was made here before", made_before)
         for phase in _phases(stages):
             for stage, outcome in pipeline.run(phase).items():
                 result.stages[stage] = _stronger(result.stages[stage], outcome)
