@@ -28,8 +28,8 @@ def add_noise(
 
     Args:
         clean: float32 (N, H, W, 3) in [0, 1].
-        settings: kind and strength; a range draws one strength for each picture, every octave of it equally often,
-            and a mix one kind.
+        settings: kind and strength; a range draws one strength for each picture, evenly in its root, and a mix one
+            kind.
         seed: the project's seed.
         split: which split the pictures belong to.
         indices: the N pictures' positions in that split.
@@ -44,7 +44,7 @@ def add_noise(
     noisy = np.empty_like(clean)
     for position, index in enumerate(indices):
         rng = _generator(seed, split, index, draw)
-        strength = low if low == high else low * (high / low) ** rng.random()
+        strength = low if low == high else rng.uniform(low**0.5, high**0.5) ** 2
         # where there is no choice nothing is drawn: adding a mix has changed no other noise
         kind = kinds[0] if len(kinds) == 1 else kinds[rng.integers(len(kinds))]
         noisy[position] = _MODELS[kind](clean[position], strength, settings.read_sigma, rng)

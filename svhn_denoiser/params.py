@@ -118,6 +118,7 @@ class TrainSettings(_Section):
     network: Literal["residual-unet", "dncnn", "autoencoder-2021"]
     width: Annotated[int, Field(ge=4, le=512, multiple_of=4)]
     blocks: Annotated[int, Field(ge=1, le=64)]
+    noise_map: bool
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: Annotated[int, Field(ge=1, le=65_536)]
     optimizer: Literal["muon", "adamw"]

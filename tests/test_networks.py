@@ -60,6 +60,41 @@ def test_blocks_make_the_residual_network_deeper(settings):
     assert [rectifiers(blocks) for blocks in (1, 2, 3)] == [4, 8, 12]
 
 
+class TestNoiseMap:
+    @pytest.fixture
+    def network(self, settings):
+        return networks.build(changed(settings, train__width=8, train__noise_map=True).train)
+
+    def test_it_is_the_strength_of_the_noise_around_each_pixel(self, network):
+        rng = np.random.default_rng(0)
+        slope = np.linspace(0.2, 0.8, 96)[:, None, None] * np.ones((96, 96, 3))
+        noisy = slope + rng.normal(0, 1, slope.shape) * np.where(np.arange(96) < 48, 0.02, 0.1)[None, :, None]
+        seen = keras.Model(network.input, network.get_layer("noise").output)
+        around = seen.predict_on_batch(noisy[None].astype(np.float32))[0, ..., 0]
+        np.testing.assert_allclose(around[:, :32], 0.02, rtol=0.15)
+        np.testing.assert_allclose(around[:, 64:], 0.1, rtol=0.15)
+
+    def test_the_network_sees_it(self, network, pictures):
+        rng = np.random.default_rng(0)
+        network.set_weights([rng.normal(0, 0.05, weight.shape) for weight in network.get_weights()])
+        noisy = pictures[:4].astype(np.float32) / 255
+        before = network.predict_on_batch(noisy)
+        kernel = network.layers[
+            [isinstance(layer, keras.layers.Concatenate) for layer in network.layers].index(True) + 1
+        ]
+        assert kernel.kernel.shape == (3, 3, 4, 8)
+        kernel.kernel.assign(kernel.kernel * np.array([1, 1, 1, 0])[:, None])
+        assert np.abs(network.predict_on_batch(noisy) - before).max() > 1e-4
+
+    def test_training_leaves_its_mask_alone(self, network):
+        assert [weight.path.split("/")[0] for weight in network.non_trainable_weights] == ["grain"]
+
+    def test_a_saved_network_loads_without_this_package(self, network, tmp_path):
+        network.save(tmp_path / "network.keras")
+        code = "import sys, keras; keras.saving.load_model(sys.argv[1]); assert 'svhn_denoiser' not in sys.modules"
+        subprocess.run([sys.executable, "-I", "-c", code, tmp_path / "network.keras"], check=True)
+
+
 def test_the_untrained_residual_network_returns_its_input(settings, pictures):
     noisy = pictures[:4].astype(np.float32) / 255
     np.testing.assert_allclose(build(settings, "residual-unet").predict_on_batch(noisy), noisy, atol=1e-6)

@@ -18,7 +18,7 @@ def build(settings: TrainSettings) -> keras.Model:
     """
     match settings.network:
         case "residual-unet":
-            return residual_unet.build(settings.width, settings.blocks)
+            return residual_unet.build(settings.width, settings.blocks, settings.noise_map)
         case "dncnn":
             return dncnn.build()
         case "autoencoder-2021":

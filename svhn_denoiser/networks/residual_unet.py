@@ -9,18 +9,22 @@ over to noise levels it was not trained for.
 The measurements behind each choice: docs/network.md.
 """
 
+import numpy as np
+
 from svhn_denoiser.backend import keras
 
 
-def build(width: int, blocks: int) -> keras.Model:
+def build(width: int, blocks: int, noise_map: bool = False) -> keras.Model:
     """A residual U-Net: (N, H, W, 3) to the same, H and W multiples of 4.
 
     Args:
         width: channels at full resolution; twice as many at half, four times at a quarter.
         blocks: residual blocks at half resolution on the way down, and again on the way up; twice as many at a quarter.
+        noise_map: show the first layer an estimate of the noise around each pixel, as a fourth channel.
     """
     noisy = keras.Input((None, None, 3), name="noisy")
-    full = _convolution(width, 3)(noisy)
+    shown = keras.layers.Concatenate()([noisy, _noise_around(noisy)]) if noise_map else noisy
+    full = _convolution(width, 3)(shown)
     half = _blocks(_halve(full, 2 * width), blocks)
     quarter = _blocks(_halve(half, 4 * width), 2 * blocks)
     half = _blocks(_double(quarter, half), blocks)
@@ -29,6 +33,24 @@ def build(width: int, blocks: int) -> keras.Model:
     correction = _convolution(3, 3, kernel_initializer="zeros", name="correction")(full)
     denoised = keras.layers.Add(dtype="float32", name="denoised")([noisy, correction])
     return keras.Model(noisy, denoised, name="residual_unet")
+
+
+def _noise_around(noisy: keras.KerasTensor) -> keras.KerasTensor:
+    """Standard deviation of Gaussian noise, (N, H, W, 1), as Immerkaer (1996) estimates it, for each neighbourhood."""
+    # blind to surfaces and straight edges; the root makes a mean of absolute values a standard deviation
+    mask = np.outer([1, -2, 1], [1, -2, 1]) / 6 * np.sqrt(np.pi / 2)
+    grain = keras.layers.DepthwiseConv2D(
+        3,
+        use_bias=False,
+        depthwise_initializer=keras.initializers.Constant(np.tile(mask[..., None, None], (1, 1, 3, 1)).tolist()),
+        trainable=False,
+        dtype="float32",
+        name="grain",
+    )(noisy)
+    size = keras.ops.mean(keras.ops.abs(grain), axis=-1, keepdims=True)
+    mean = keras.layers.AveragePooling2D(31, strides=1, padding="same", dtype="float32", name="noise")(size)
+    # the mask reaches over the border
+    return keras.ops.pad(mean, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
 
 
 def _blocks(x: keras.KerasTensor, count: int) -> keras.KerasTensor:
