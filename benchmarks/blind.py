@@ -2,8 +2,8 @@
 
     python -m benchmarks.blind [--data FOLDER]
 
-Scores the networks that `python -m benchmarks.train` left in benchmarks/models - `blind`, `sensor`, `mixed` and
-`sigma-…` - on the same pictures in one process, and writes benchmarks/BLIND.md.
+Scores the networks that `python -m benchmarks.train` left in benchmarks/models - `blind`, `sensor`, `mixed`,
+`sigma-…` and `residual-unet` - on the same pictures in one process, and writes benchmarks/BLIND.md.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from benchmarks import sample
 from benchmarks.facts import machine, versions
 from benchmarks.results import difference, table
 from benchmarks.sample import ROOT
-from benchmarks.trials import BLIND, SIGMAS
+from benchmarks.trials import ALONE, BLIND, SIGMAS
 from svhn_denoiser import params, stage
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation import kept
@@ -94,7 +94,7 @@ def _levels(clean: NDArray[np.uint8], networks: dict[str, Denoiser], settings: P
         noisy = _noisy(clean, settings.generate.noise.model_copy(update={"strength": sigma}), settings)
         scores = {name: _scores(clean, noisy, networks[name]) for name in present}
         row = [f"{sigma:g}", _psnr(_scores(clean, noisy, _unchanged)), *map(_psnr, scores.values())]
-        alone = networks.get(f"sigma-{sigma:g}")
+        alone = networks.get(ALONE[sigma])
         if alone is None:
             rows.append([*row, "–", "–"])
             continue

@@ -25,11 +25,13 @@ class Cost:
         multiply_adds: of its convolutions and dense layers, for each pixel of the picture; None where a layer is of a
             kind that cannot be counted.
         training_seconds: that its fitting took, validation included; None where there is no record of it.
+        training_cores: how many cores it was given.
     """
 
     parameters: int
     multiply_adds: float | None
     training_seconds: float | None = None
+    training_cores: int | None = None
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,10 @@ def method(path: Path, name: str | None = None) -> Method:
     model = load_model(path)
     denoiser = partial(denoise, model, batch_size=BATCH)
     record = path.with_suffix(".json")  # benchmarks.train leaves one beside the model
-    seconds = float(read_json(record)["seconds"]) if record.exists() else None
-    costs = replace(cost(model), training_seconds=seconds)
+    costs = cost(model)
+    if record.exists():
+        trained = read_json(record)
+        costs = replace(costs, training_seconds=trained["seconds"], training_cores=trained["cores"])
     return Method(name or model.name.replace("_", "-"), lambda: denoiser, at_once=BATCH, cost=costs)
 
 

@@ -56,7 +56,7 @@ def _all_methods(ran: Sequence[Result], missing: Sequence[Missing], interval: In
         "pictures/s",
         "parameters",
         "multiply-adds a pixel",
-        "training (min)",
+        "training (min x cores)",
     ]
     rows = []
     for result in sorted(ran, key=lambda result: -result.scores.psnr.mean()):
@@ -71,7 +71,9 @@ def _all_methods(ran: Sequence[Result], missing: Sequence[Missing], interval: In
                 _three_digits(result.pictures_per_second),
                 f"{cost.parameters:,}" if cost else _NONE,
                 f"{cost.multiply_adds:,.0f}" if cost and cost.multiply_adds is not None else _NONE,
-                f"{cost.training_seconds / 60:.1f}" if cost and cost.training_seconds is not None else _NONE,
+                f"{cost.training_seconds / 60:.1f} x {cost.training_cores}"
+                if cost and cost.training_seconds
+                else _NONE,
             ]
         )
     rows += [[absent.method.name, absent.reason, *[_NONE] * (len(head) - 2)] for absent in missing]
@@ -118,7 +120,8 @@ def _notes(ran: Sequence[Result], bm3d: Result | None) -> list[str]:
         notes.append(
             f"Networks are given {' or '.join(map(str, batches))} pictures a call, or all if there are fewer, and not "
             "sigma. **Multiply-adds** are those of their convolutions and dense layers. **Training** is the time that "
-            "fitting took, validation after each epoch included, by `benchmarks/train.py` on the machine below."
+            "fitting took, validation after each epoch included, times the cores it was given "
+            "(`benchmarks/train.py`), on the machine below."
         )
     if any(result.method.name == "opencv-non-local-means" for result in ran):
         notes.append("OpenCV's method gives 8-bit pictures, the others floating point.")

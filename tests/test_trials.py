@@ -126,7 +126,7 @@ class TestBlindPage:
     def page(self, raw, settings, tmp_path_factory):
         models = tmp_path_factory.mktemp("models")
         small = changed(settings, train__width=4, train__epochs=1, train__batch_size=10, train__precision="float32")
-        for name in ("blind", "sigma-0.1"):
+        for name in ("blind", "residual-unet"):
             train.train(name, TRIALS[name], raw, small, models)
         blind.main(["--data", str(raw), "--models", str(models), "--output", str(models / "page.md")])
         return models, tables((models / "page.md").read_text())
@@ -134,7 +134,7 @@ class TestBlindPage:
     def test_each_strength_compares_with_the_network_that_was_trained_for_it(self, page, raw, settings):
         rows = page[1]["Over strengths of Gaussian noise"]
         assert rows["0.02"][-2:] == ["–", "–"]
-        models = [load_model(page[0] / f"{name}.keras") for name in ("blind", "sigma-0.1")]
+        models = [load_model(page[0] / f"{name}.keras") for name in ("blind", "residual-unet")]
         given = blind.sample.read(raw, None, 0.1, settings)
         clean, noisy = as_float(given.pairs.clean), as_float(given.pairs.noisy)
         ours, theirs = (psnr(clean, denoise(model, noisy)) for model in models)
