@@ -155,7 +155,7 @@ def test_the_benchmark_finds_what_was_trained_for_it_and_how_long_that_took(raw,
     record = train.train("residual-unet-quick", Trial(), raw, small, tmp_path)
     methods.main(["--data", str(raw), "--output", str(tmp_path / "page.md"), "--only", "noisy,residual-unet-quick"])
     row = tables((tmp_path / "page.md").read_text())["Denoisers side by side"]["residual-unet-quick"]
-    assert row[-1] == f"{record['seconds'] / 60:.1f}"
+    assert row[-1] == f"{record['seconds'] / 60:.1f} x {record['cores']}"
 
 
 def test_the_trials_are_those_of_the_settings_file(settings):
