@@ -59,7 +59,8 @@ retrain: $(READY)  ## train what changed, compare, register what is better (opti
 	@svhn-denoiser retrain $(RETRAIN) || { code=$$?; [[ $$code == 3 || $$code == 4 ]] || exit $$code; }
 
 test: $(READY)  ## every test
-	@python -m pytest
+	@# a worker a core; each file by one worker and in its order, as its tests share what is slow to make
+	@python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: $(READY)  ## ruff, mypy, and what checks the workflows
 	@ruff check . && ruff format --check . && mypy

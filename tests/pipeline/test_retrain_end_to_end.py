@@ -200,6 +200,17 @@ def test_documents_run_nothing(world: World, first: Run) -> None:
     assert not (run.folder / "data/raw").exists(), "nothing was even fetched"
 
 
+def test_the_same_commit_again_trains_nothing_and_registers_nothing(world: World, first: Run) -> None:
+    before = world.champion(), world.versions(), world.runs()
+    commit = first.result["commit"]
+    command = ["git", "push", "--quiet", "origin", f"{commit}:refs/heads/push/again"]
+    subprocess.run(command, cwd=world.desk.folder, env=world.environment(), check=True)
+    again = Run(world.folder / f"machine-{commit}")
+    assert (again.code, again.result["outcome"]) == (4, "nothing-to-do"), again.comment
+    assert again.ran == ["register"], "another machine, and all else came out of the storage"
+    assert (world.champion(), world.versions(), world.runs()) == before
+
+
 def test_of_two_pushes_at_once_the_better_one_is_champion_and_both_are_recorded(world: World, first: Run) -> None:
     pushes = [
         world.push("push/helps", lambda desk: desk.set(train__epochs="12")),
