@@ -11,6 +11,7 @@ from svhn_denoiser import networks
 from svhn_denoiser.backend import keras
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.inference import denoise, load_model
+from svhn_denoiser.networks import noise_tuning
 from svhn_denoiser.networks.model_file import export, save
 from tests.example_settings import changed
 
@@ -74,17 +75,29 @@ class TestNoiseMap:
         np.testing.assert_allclose(around[:, :32], 0.02, rtol=0.15)
         np.testing.assert_allclose(around[:, 64:], 0.1, rtol=0.15)
 
-    def test_the_network_sees_it(self, network, pictures):
+    @pytest.mark.parametrize("scale", [1, 2, 4])
+    def test_channels_are_tuned_to_it(self, scale):
+        noisy, layer = keras.Input((None, None, 3)), keras.Input((None, None, 4))
+        network = keras.Model([noisy, layer], noise_tuning.tuner(noise_tuning.noise_around(noisy))(layer, scale))
         rng = np.random.default_rng(0)
-        network.set_weights([rng.normal(0, 0.05, weight.shape) for weight in network.get_weights()])
-        noisy = pictures[:4].astype(np.float32) / 255
-        before = network.predict_on_batch(noisy)
-        kernel = network.layers[
-            [isinstance(layer, keras.layers.Concatenate) for layer in network.layers].index(True) + 1
-        ]
-        assert kernel.kernel.shape == (3, 3, 4, 8)
-        kernel.kernel.assign(kernel.kernel * np.array([1, 1, 1, 0])[:, None])
-        assert np.abs(network.predict_on_batch(noisy) - before).max() > 1e-4
+        noise = rng.normal(0, 1, (1, 32, 32, 3))
+        pictures = [(0.5 + strength * noise).astype(np.float32) for strength in (0.02, 0.2)]
+        values = np.full((1, 32 // scale, 32 // scale, 4), 2, np.float32)
+        np.testing.assert_array_equal(network.predict_on_batch([pictures[0], values]), values)  # untrained
+        for weight in network.trainable_weights:
+            weight.assign(rng.normal(0, 1, weight.shape))
+        weak, strong = (network.predict_on_batch([picture, values]) for picture in pictures)
+        assert weak.shape == values.shape
+        assert np.abs(weak - strong).mean() > 0.5
+        assert weak.std(axis=(1, 2)).max() < 0.5, "the noise is the same everywhere"
+
+    def test_pictures_without_noise_are_taken_for_those_with_the_weakest(self):
+        around = keras.Input((None, None, 1))
+        closeness = keras.Model(around, noise_tuning._closeness(around))
+        near = closeness.predict_on_batch(np.array([0, 0.01, 0.3, 0.9], np.float32)[:, None, None, None])[:, 0, 0]
+        np.testing.assert_allclose(near[[0, 3]], near[[1, 2]])
+        assert near[1:3].argmax(axis=1).tolist() == [0, 7]
+        np.testing.assert_allclose(near[1:3].max(axis=1), 1, rtol=1e-5)
 
     def test_training_leaves_its_mask_alone(self, network):
         assert [weight.path.split("/")[0] for weight in network.non_trainable_weights] == ["grain"]

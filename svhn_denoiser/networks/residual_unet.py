@@ -4,14 +4,13 @@ A U-Net (Ronneberger et al. 2015) with residual blocks (He et al. 2016) and addi
 correction added to the noisy picture (Zhang et al. 2017). At full resolution there is one convolution on the way in
 and one on the way out: on a CPU, blocks there cost more than they gain. No layer has a bias (Mohan et al. 2020,
 "Robust and interpretable blind image denoising"): scaling the input scales the output, so that the network carries
-over to noise levels it was not trained for.
+over to noise levels it was not trained for. With `noise_map` it is tuned to the noise that it sees instead.
 
 The measurements behind each choice: docs/network.md.
 """
 
-import numpy as np
-
 from svhn_denoiser.backend import keras
+from svhn_denoiser.networks.noise_tuning import Tune, leave, noise_around, tuner
 
 
 def build(width: int, blocks: int, noise_map: bool = False) -> keras.Model:
@@ -20,49 +19,34 @@ def build(width: int, blocks: int, noise_map: bool = False) -> keras.Model:
     Args:
         width: channels at full resolution; twice as many at half, four times at a quarter.
         blocks: residual blocks at half resolution on the way down, and again on the way up; twice as many at a quarter.
-        noise_map: show the first layer an estimate of the noise around each pixel, as a fourth channel.
+        noise_map: estimate the noise around each pixel, show it to the first layer, and tune all layers to it.
     """
     noisy = keras.Input((None, None, 3), name="noisy")
-    shown = keras.layers.Concatenate()([noisy, _noise_around(noisy)]) if noise_map else noisy
-    full = _convolution(width, 3)(shown)
-    half = _blocks(_halve(full, 2 * width), blocks)
-    quarter = _blocks(_halve(half, 4 * width), 2 * blocks)
-    half = _blocks(_double(quarter, half), blocks)
-    full = _double(half, full)
+    shown = noisy
+    tune: Tune = leave
+    if noise_map:
+        around = noise_around(noisy)
+        shown, tune = keras.layers.Concatenate()([noisy, around]), tuner(around)
+    full = tune(_convolution(width, 3)(shown), 1)
+    half = _blocks(_halve(full, 2 * width), blocks, tune, 2)
+    quarter = _blocks(_halve(half, 4 * width), 2 * blocks, tune, 4)
+    half = _blocks(_double(quarter, tune(half, 2)), blocks, tune, 2)
+    full = tune(_double(half, tune(full, 1)), 1)
     # zeros: the untrained network returns its input, and training starts at the noisy picture's PSNR
     correction = _convolution(3, 3, kernel_initializer="zeros", name="correction")(full)
     denoised = keras.layers.Add(dtype="float32", name="denoised")([noisy, correction])
     return keras.Model(noisy, denoised, name="residual_unet")
 
 
-def _noise_around(noisy: keras.KerasTensor) -> keras.KerasTensor:
-    """Standard deviation of Gaussian noise, (N, H, W, 1), as Immerkaer (1996) estimates it, for each neighbourhood."""
-    # blind to surfaces and straight edges; the root makes a mean of absolute values a standard deviation
-    mask = np.outer([1, -2, 1], [1, -2, 1]) / 6 * np.sqrt(np.pi / 2)
-    grain = keras.layers.DepthwiseConv2D(
-        3,
-        use_bias=False,
-        depthwise_initializer=keras.initializers.Constant(np.tile(mask[..., None, None], (1, 1, 3, 1)).tolist()),
-        trainable=False,
-        dtype="float32",
-        name="grain",
-    )(noisy)
-    size = keras.ops.mean(keras.ops.abs(grain), axis=-1, keepdims=True)
-    mean = keras.layers.AveragePooling2D(31, strides=1, padding="same", dtype="float32", name="noise")(size)
-    # the mask reaches over the border
-    return keras.ops.pad(mean, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
-
-
-def _blocks(x: keras.KerasTensor, count: int) -> keras.KerasTensor:
+def _blocks(x: keras.KerasTensor, count: int, tune: Tune, scale: int) -> keras.KerasTensor:
     for _ in range(count):
-        x = _block(x)
+        x = _block(x, tune, scale)
     return x
 
 
-def _block(x: keras.KerasTensor) -> keras.KerasTensor:
+def _block(x: keras.KerasTensor, tune: Tune, scale: int) -> keras.KerasTensor:
     filters = x.shape[-1]
-    y = _convolution(filters, 3)(x)
-    y = keras.layers.ReLU()(y)
+    y = tune(keras.layers.ReLU()(_convolution(filters, 3)(x)), scale)
     # a small start keeps a deep sum of blocks near the identity, as in Fixup (Zhang et al. 2019)
     y = _convolution(filters, 3, kernel_initializer=keras.initializers.VarianceScaling(0.1))(y)
     return keras.layers.Add()([x, y])
