@@ -76,7 +76,7 @@ def _compressed(picture: Pictures, quality: int) -> Pictures:
 SCENE = (
     Alteration("nothing", (0,), lambda pictures, _: pictures),
     Alteration("darker: values times", (0.9, 0.8, 0.7, 0.6, 0.5), darker),
-    Alteration("blurrier: Gaussian blur, sigma in pixels", (0.3, 0.5, 0.7, 1.0), blurred),
+    Alteration("blurrier: Gaussian blur, sigma in pixels", (0.5, 0.7, 1.0, 1.5, 2.0), blurred),
     Alteration("other camera: strength", (0.25, 0.5, 0.75, 1.0), other_camera),
     Alteration("black pictures among them: share", (0.05, 0.1, 0.2), partly_black),
 )

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.facts import machine, versions
 from benchmarks.sample import ROOT
-from benchmarks.trials import CHOICES, TRIALS, Trial
+from benchmarks.trials import CEILING, CHOICES, NETWORKS, TRIALS, Trial
 from svhn_denoiser import generation, params, recipes, stage
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.json_files import read_json, write_json
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"trials: {', '.join(TRIALS)}")
     asked = parser.parse_args(arguments)
     if asked.table:
-        print(table(CHOICES))
+        print("\n\n".join(map(table, (CHOICES, NETWORKS, CEILING))))
         return
     unknown = [name for name in asked.names if name not in TRIALS]
     if unknown or not asked.names or asked.data is None:
@@ -109,8 +109,8 @@ def train(name: str, trial: Trial, data: Path, settings: Params, models: Path) -
 
 def table(trials: dict[str, Trial], models: Path = MODELS) -> str:
     """What was reached by the trials that were run, as Markdown; the first is what the others are compared with."""
-    head = "| changed | validation PSNR (dB) | difference | seconds | cores | parameters |\n"
-    lines = [head + "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    head = "| changed | validation PSNR (dB) | difference | epochs | seconds | cores | parameters |\n"
+    lines = [head + "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     first = None
     for name in trials:
         if not (models / f"{name}.json").exists():
@@ -119,8 +119,8 @@ def table(trials: dict[str, Trial], models: Path = MODELS) -> str:
         psnr = record["validation_psnr"]
         first = psnr if first is None else first
         lines.append(
-            f"| {name} | {psnr:.2f} | {psnr - first:+.2f} | {record['seconds']:.0f} | {record['cores']} | "
-            f"{record['parameters']:,} |"
+            f"| {name} | {psnr:.2f} | {psnr - first:+.2f} | {record['epochs']} | {record['seconds']:.0f} | "
+            f"{record['cores']} | {record['parameters']:,} |"
         )
     return "\n".join(lines)
 

@@ -32,6 +32,15 @@ class Trial:
     data: Data = "all"
 
 
+# in candidates.py, which imports TensorFlow; a test holds them to be the same
+CANDIDATE_NAMES = (
+    "full-resolution-blocks",
+    "biases",
+    "concatenated-skips",
+    "nafnet-blocks",
+    "half-resolution-trunk",
+)
+
 # what `make bench` compares
 CONTESTANTS: dict[str, Trial] = {
     "residual-unet": Trial(),
@@ -70,12 +79,14 @@ def _changed(**changes: Any) -> Trial:
     return Trial(_SHORT | {f"train.{name}": value for name, value in changes.items()})
 
 
-# what each choice is worth: the default of five epochs, one thing changed
+# what each choice is worth: the default for five epochs, one thing changed
 CHOICES: dict[str, Trial] = {
     "default": Trial(_SHORT),
     "optimizer: adamw": _changed(optimizer="adamw"),
     "learning_rate: 0.001": _changed(learning_rate=0.001),
     "learning_rate: 0.005": _changed(learning_rate=0.005),
+    "warmup_fraction: 0": _changed(warmup_fraction=0.0),
+    "gradient_clip: null": _changed(gradient_clip=None),
     "loss: mse": _changed(loss="mse"),
     "loss: l1": _changed(loss="l1"),
     "loss: charbonnier": _changed(loss="charbonnier"),
@@ -85,18 +96,31 @@ CHOICES: dict[str, Trial] = {
     "fresh_noise: false": _changed(fresh_noise=False),
     "weight_averaging: null": _changed(weight_averaging=None),
     "precision: float32": _changed(precision="float32"),
-    "width: 16": _changed(width=16),
-    "width: 24": _changed(width=24),
-    "width: 48": _changed(width=48),
-    "width: 64": _changed(width=64),
-    "nafnet-blocks": Trial(_SHORT, network="nafnet-blocks"),
-    "full-resolution-blocks": Trial(_SHORT, network="full-resolution-blocks"),
-    "half-resolution-trunk": Trial(_SHORT, network="half-resolution-trunk"),
-    "concatenated-skips": Trial(_SHORT, network="concatenated-skips"),
-    "biases": Trial(_SHORT, network="biases"),
+    "noise_map: true": _changed(noise_map=True),
     "half of the pictures": Trial({"train.epochs": 10}, data="half"),
     "drawn numbers besides": Trial({"train.epochs": 3}, data="drawn besides"),
     "drawn numbers first": Trial(_SHORT, data="drawn first"),
 }
 
-TRIALS: dict[str, Trial] = BLIND | CONTESTANTS | CHOICES
+
+def _in_place(network: str | None = None, **changes: Any) -> Trial:
+    return Trial({f"train.{name}": value for name, value in changes.items()}, as_long_as="default", network=network)
+
+
+# other networks, for as long as the default took for its five epochs
+NETWORKS: dict[str, Trial] = {
+    "default": CHOICES["default"],
+    **{f"width: {width}": _in_place(width=width) for width in (16, 24, 48, 64)},
+    "blocks: 2": _in_place(blocks=2),
+    "blocks: 3": _in_place(blocks=3),
+    **{name: _in_place(name) for name in CANDIDATE_NAMES},
+}
+
+# where the gains end: with the default's number of steps, from other pictures
+CEILING: dict[str, Trial] = {
+    "half of the pictures, trained long": Trial({"train.epochs": 60}, data="half"),
+    "drawn numbers besides, trained long": Trial({"train.epochs": 15}, data="drawn besides"),
+    "drawn numbers first, trained long": Trial(data="drawn first"),
+}
+
+TRIALS: dict[str, Trial] = BLIND | CONTESTANTS | CHOICES | NETWORKS | CEILING

@@ -157,14 +157,15 @@ print(model.predict_on_batch(np.zeros((1, 40, 24, 3), np.float32)).shape)
         assert [path.name for path in file.parent.iterdir()] == ["denoiser.keras"]
 
 
-class TestInference:
-    @pytest.fixture(scope="class")
-    def model(self, settings):
-        model = build(settings, "residual-unet")
-        rng = np.random.default_rng(0)
-        model.set_weights([rng.normal(0, 0.05, weight.shape) for weight in model.get_weights()])
-        return model
+@pytest.fixture(scope="module")
+def model(settings):
+    model = build(settings, "residual-unet")
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0, 0.05, weight.shape) for weight in model.get_weights()])
+    return model
 
+
+class TestInference:
     @pytest.mark.parametrize("size", [(32, 32), (33, 47), (1, 1), (3, 100)])
     def test_any_size_comes_back_as_it_was(self, model, size):
         pictures = np.random.default_rng(1).random((3, *size, 3), np.float32)

@@ -71,7 +71,9 @@ def program(*arguments):
 def test_the_options_of_a_recipe_are_what_dvc_takes():
     done = program("sensor")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "-S generate.noise.kind=sensor -S generate.noise.strength=[0.01,0.3]\n"
+    assert (
+        done.stdout == "-S generate.noise.kind=sensor -S generate.noise.strength=[0.01,0.3] -S train.noise_map=true\n"
+    )
 
 
 def test_values_are_written_without_blanks_and_as_yaml():
