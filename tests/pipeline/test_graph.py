@@ -2,6 +2,8 @@
 
 import ast
 import os
+import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +108,19 @@ def test_deps_name_exactly_the_code_that_the_stage_uses(stage):
     assert not missing, "used, but a change of it would not run the stage again"
     idle = {dep for dep in listed if not any(file == dep or file.startswith(f"{dep}/") for file in used)}
     assert not idle, "listed, but not used: a change of it would run the stage for nothing"
+
+
+def test_another_version_of_a_library_that_numbers_come_from_runs_again_what_it_decides():
+    told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    command = told[told.index("sed -nE") : told.index("    requirements/lock.txt > requirements/results.txt")]
+    expression = shlex.split(command.replace("\\\n", " "))[2]
+    made = subprocess.run(
+        ["sed", "-nE", expression, "requirements/lock.txt"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert made.stdout == (ROOT / "requirements/results.txt").read_text(), "make it again, as CONTRIBUTING.md says"
+    assert "tensorflow==" in made.stdout
+    depending = {name for name, stage in GRAPH["stages"].items() if "requirements/results.txt" in stage["deps"]}
+    assert depending == {"generate", "train", "evaluate"}
 
 
 def used_files(start: Path) -> set[str]:
