@@ -4,6 +4,7 @@ Figures: docs/network.md.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from svhn_denoiser.backend import keras
 
@@ -25,6 +26,11 @@ def biases(width: int) -> keras.Model:
 def concatenated_skips(width: int) -> keras.Model:
     """Skips are concatenated, as in the first U-Net, and a 1x1 convolution brings the channels back."""
     return _unet(width, block=_residual, join=_concatenated)
+
+
+def branches_at_full_scale(width: int) -> keras.Model:
+    """Residual branches that begin as large as what they are added to."""
+    return _unet(width, block=partial(_residual, initial=2.0))
 
 
 def nafnet_blocks(width: int) -> keras.Model:
@@ -63,10 +69,10 @@ def _unet(
     return keras.Model(noisy, _layers.Add(dtype="float32")([noisy, correction]))
 
 
-def _residual(x: Tensor, use_bias: bool) -> Tensor:
+def _residual(x: Tensor, use_bias: bool, initial: float = 0.1) -> Tensor:
     y = _layers.ReLU()(_convolution(x.shape[-1], use_bias=use_bias)(x))
-    small = keras.initializers.VarianceScaling(0.1)
-    return _layers.Add()([x, _convolution(x.shape[-1], use_bias=use_bias, kernel_initializer=small)(y)])
+    scaled = keras.initializers.VarianceScaling(initial)
+    return _layers.Add()([x, _convolution(x.shape[-1], use_bias=use_bias, kernel_initializer=scaled)(y)])
 
 
 def _nafnet(x: Tensor, use_bias: bool) -> Tensor:
@@ -113,6 +119,7 @@ def _convolution(
 CANDIDATES: dict[str, Callable[[int], keras.Model]] = {
     "full-resolution-blocks": full_resolution_blocks,
     "biases": biases,
+    "branches-at-full-scale": branches_at_full_scale,
     "concatenated-skips": concatenated_skips,
     "nafnet-blocks": nafnet_blocks,
     "half-resolution-trunk": half_resolution_trunk,

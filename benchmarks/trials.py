@@ -36,6 +36,7 @@ class Trial:
 CANDIDATE_NAMES = (
     "full-resolution-blocks",
     "biases",
+    "branches-at-full-scale",
     "concatenated-skips",
     "nafnet-blocks",
     "half-resolution-trunk",
