@@ -213,7 +213,7 @@ def test_dvc_lock_is_proposed_where_main_is_protected(job, forge):
     main = job.branch("refs/heads/main")
     job.protect_main()
     for lock in ("second", "third"):
-        commit = job.record(lock, params__yaml=lock)
+        commit = job.record(lock)
         printed = job.publish("GitHub", "propose", "proposal.bundle")
         assert "protected branch hook declined" in printed
         assert "proposed: https://the/pull/1" in printed
@@ -222,6 +222,28 @@ def test_dvc_lock_is_proposed_where_main_is_protected(job, forge):
     assert [(pull["head"], pull["base"], pull["body"]) for pull in forge.pulls] == [
         ("retraining", "main", "Promoted: third is champion.")
     ]
+
+
+@pytest.mark.parametrize("name", FORGES)
+def test_settings_are_proposed_on_a_branch_of_their_own_that_no_later_retraining_overwrites(name, job, forge):
+    job.protect_main()
+    lock = job.record("second")
+    job.publish(name, "propose", "proposal.bundle")
+    chosen = {}
+    for settings in ("wider", "deeper"):
+        commit = job.record(settings, params__yaml=settings)
+        branch = f"retraining-settings-{commit[:9]}"
+        # twice, as when the job is run again
+        printed = [job.publish(name, "propose", "proposal.bundle") for _ in range(2)]
+        assert printed[0] == printed[1]
+        chosen[branch] = commit
+    newer = job.record("third")
+    job.publish(name, "propose", "proposal.bundle")
+    assert newer != lock
+    assert {branch: job.branch(f"refs/heads/{branch}") for branch in chosen} == chosen
+    assert job.branch("refs/heads/retraining") == newer
+    if name == "GitHub":
+        assert [pull["head"] for pull in forge.pulls] == ["retraining", *chosen]
 
 
 def test_gitlab_is_asked_for_a_merge_request_with_the_push(job, forge):

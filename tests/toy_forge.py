@@ -62,8 +62,8 @@ class Forge:
                 self.uploads.append(content.partition(b"\r\n\r\n")[2].rpartition(b"\r\n--")[0])
                 return {"markdown": f"![picture](/uploads/{len(self.uploads)}.png)"}
             case "GET", "/repos/owner/name/pulls":
-                assert query["head"] == ["owner:retraining"]
-                return self.pulls[(page - 1) * size : page * size]
+                found = [pull for pull in self.pulls if query["head"] == [f"owner:{pull['head']}"]]
+                return found[(page - 1) * size : page * size]
             case "POST", "/repos/owner/name/pulls":
                 number = len(self.pulls) + 1
                 urls = {
