@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from ruamel.yaml import YAML
@@ -293,7 +293,7 @@ with kept.settings_put_back([{text!r}]):
         assert (toy.folder / "params.yaml").read_text() == text
         toy.ran()
         assert go(toy).outcome is Outcome.NOTHING_TO_DO
-        assert (toy.folder / "params.yaml").read_text(), (toy.folder / "dvc.lock").read_text() == before
+        assert ((toy.folder / "params.yaml").read_text(), (toy.folder / "dvc.lock").read_text()) == before
         assert toy.ran() == []
 
     def test_what_a_person_wrote_since_stays(self, toy: Toy) -> None:
@@ -476,6 +476,57 @@ class TestInterruptions:
 
 
 class TestCommits:
+    def test_what_was_promoted_by_a_machine_that_stopped_then_is_recorded_by_the_next(
+        self, toy: Toy, go: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go(toy, chosen=("train.epochs=10",), commit=True)
+        toy.push()
+        before = (toy.folder / "params.yaml").read_text()
+        with monkeypatch.context() as stopped:
+            stopped.setattr(checkout, "commit_files", _stops)
+            with pytest.raises(KeyboardInterrupt):
+                go(toy, chosen=("train.epochs=25",), commit=True)
+        assert toy.registry()["champion"]["version"] == 2
+        assert (toy.folder / "params.yaml").read_text() == before, "in no commit, so the same command can go on"
+        for clone in (toy.clone("other"), toy):
+            result = go(clone, chosen=("train.epochs=25",), commit=True)
+            assert (result.version, result.champion_after) == (2, 2)
+            assert "epochs: 25" in clone.git("show", "HEAD:params.yaml")
+            assert clone.git("status", "--porcelain") == ""
+
+    def test_a_report_leaves_the_settings_as_they_were_whatever_the_gate_would_decide(
+        self, toy: Toy, go: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        go(toy, commit=True)
+        commit = toy.git("rev-parse", "HEAD")
+        yes = {"promoted": True, "champion_before": 1, "champion_after": 1, "reasons": []}
+        monkeypatch.setattr(judging, "would_decide", lambda _: yes)
+        result = go(toy, chosen=("train.epochs=25",), report_only=True, commit=True)
+        assert (result.outcome, result.report_only) == (Outcome.PROMOTED, True)
+        assert toy.git("rev-parse", "HEAD") == commit
+        assert toy.git("status", "--porcelain") == ""
+
+    def test_a_failure_after_a_promotion_says_that_there_was_one(self, toy: Toy) -> None:
+        hook = toy.folder / ".git/hooks/reference-transaction"
+        hook.write_text("#!/bin/sh\nexit 1\n")
+        hook.chmod(0o755)
+        done = toy.program("--commit", "--json")
+        assert (done.returncode, json.loads(done.stdout)["outcome"]) == (1, "failed")
+        said = "Failed after version 1 was made champion: the next run pushes and records it."
+        assert f"### {said}" in (toy.folder / "reports/retraining.md").read_text()
+        hook.unlink()
+        assert toy.program("--commit").returncode == 0
+        assert toy.git("status", "--porcelain") == ""
+
+    def test_a_developers_hooks_do_not_keep_a_result_from_being_recorded(
+        self, toy: Toy, go: Callable[..., Result]
+    ) -> None:
+        hook = toy.folder / ".git/hooks/pre-commit"
+        hook.write_text("#!/bin/sh\nexit 1\n")
+        hook.chmod(0o755)
+        go(toy, commit=True)
+        assert toy.git("log", "-1", "--format=%s").startswith("Record a retraining")
+
     def test_loose_changes_are_not_committed_as_what_was_made_of_the_commit(
         self, toy: Toy, go: Callable[..., Result]
     ) -> None:
@@ -587,6 +638,14 @@ class TestSummary:
             ),
             (Result(Outcome.NOTHING_TO_DO), "Nothing to do: nothing that a stage depends on has changed."),
             (Result(Outcome.FAILED), "Failed: nothing was promoted."),
+            (
+                Result(Outcome.FAILED, version=2, champion_before=2, champion_after=2),
+                "Failed: nothing was promoted.",
+            ),
+            (
+                Result(Outcome.FAILED, version=3, champion_before=2, champion_after=3),
+                "Failed after version 3 was made champion: the next run pushes and records it.",
+            ),
         ],
     )
     def test_the_verdict_comes_first(self, result: Result, verdict: str) -> None:
@@ -611,6 +670,10 @@ class TestSummary:
         result.params_changed = {f"setting.{number}": (0, "y" * 100) for number in range(1000)}
         assert len(markdown(result)) < 10_000
         assert "… and 980 more." in markdown(result)
+
+
+def _stops(*_: object, **__: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def test_the_error_of_a_stage_is_found_in_what_it_printed(capfd: pytest.CaptureFixture[str]) -> None:

@@ -125,9 +125,10 @@ class _Job:
                 self._take_best()
             self._judge(access)
             self._push("the results")
+            # in the block: settings that could not be committed are put back, and the same command goes on
+            self._commit()
             if keep is not None:
-                keep.asked = result.outcome is Outcome.PROMOTED
-        self._commit()
+                keep.asked = self._settings_won()
         kept.note_finished()
 
     def _train(self, combination: Mapping[str, Any], text: str) -> None:
@@ -188,6 +189,11 @@ class _Job:
             result.outcome = Outcome.NOTHING_TO_DO
         else:
             result.outcome = Outcome.NOT_BETTER
+
+    def _settings_won(self) -> bool:
+        # also where an earlier machine promoted it and stopped: the champion's settings have to be in some commit
+        result = self.result
+        return not result.report_only and result.version is not None and result.version == result.champion_after
 
     def _compare_settings(self, text: str) -> None:
         base = self.result.base
@@ -255,7 +261,7 @@ class _Job:
             return
         files = [str(_LOCK)]
         if self.options.chosen:
-            if self.result.outcome is not Outcome.PROMOTED:
+            if not self._settings_won():
                 return
             files.append(str(_PARAMS))
         if any(checkout.differs("HEAD", file) for file in files):
