@@ -22,6 +22,7 @@ from typing import Any, Protocol
 MARKER = "<!-- svhn-denoiser retrain -->"
 MAIN, PROPOSAL = "main", "retraining"
 LOCK, PARAMS = "dvc.lock", "params.yaml"
+PLAIN_FILE = "100644"  # git's mode
 TITLE = "Record a retraining"
 # GitHub takes 65,536 characters in a comment
 MOST_CHARACTERS = 60_000
@@ -163,12 +164,18 @@ def propose(forge: Forge, bundle: Path) -> str:
     """Push the commit of a bundle to main; where that is refused, as when main is protected, propose it."""
     _git("fetch", "--quiet", str(bundle), "HEAD")
     commit = _git("rev-parse", "FETCH_HEAD")
-    began = _git("merge-base", f"origin/{MAIN}", commit)
-    changed = set(_git("diff", "--name-only", began, commit).splitlines())
-    if others := changed - {LOCK, PARAMS}:
-        raise PublishError(
-            f"{bundle}: changes {', '.join(sorted(others))}; a retraining records {LOCK} and {PARAMS} only."
-        )
+    # none, where this job is run again after main took it
+    if not (new := _git("rev-list", commit, f"^origin/{MAIN}").split()):
+        return f"{MAIN} has it"
+    if len(new) > 1:
+        raise PublishError(f"{bundle}: brings {len(new)} commits; a retraining makes one.")
+    changed = _changed(commit)
+    if others := set(changed) - {LOCK, PARAMS}:
+        names = ", ".join(map(ascii, sorted(others)))
+        raise PublishError(f"{bundle}: changes {names}; a retraining records {LOCK} and {PARAMS} only.")
+    for name, mode in changed.items():
+        if mode != PLAIN_FILE:
+            raise PublishError(f"{bundle}: {name} has mode {mode}; a retraining writes plain files, {PLAIN_FILE}.")
     try:
         _push(forge, f"{commit}:refs/heads/{MAIN}")
     except PublishError as refused:
@@ -178,6 +185,15 @@ def propose(forge: Forge, bundle: Path) -> str:
         branch = f"{PROPOSAL}-settings-{commit[:9]}" if PARAMS in changed else PROPOSAL
         return f"proposed: {forge.propose(commit, branch, text)}"
     return f"{MAIN} has it"
+
+
+def _changed(commit: str) -> dict[str, str]:
+    """Names and modes of the files in which a commit differs from main, as it was when the commit was made."""
+    began = _git("merge-base", f"origin/{MAIN}", commit)
+    # where LICENSE was renamed to dvc.lock, git with renames names dvc.lock alone
+    fields = _git("diff-tree", "-r", "-z", "--no-renames", began, commit).split("\0")[:-1]
+    # :OLD-MODE MODE OLD-BLOB BLOB STATUS, then the name
+    return {name: change.split()[1] for change, name in zip(fields[::2], fields[1::2], strict=True)}
 
 
 def main() -> int:
@@ -223,6 +239,7 @@ def _git(*arguments: str, given: str | None = None, **environment: str) -> str:
         env=os.environ | who | environment,
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     if done.returncode:

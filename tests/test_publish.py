@@ -58,6 +58,10 @@ class Job:
             (self.folder / name.replace("__", ".")).write_text(text)
         git(self.folder, "add", "--update")
         git(self.folder, "commit", "--quiet", "--message", f"Record a retraining\n\nPromoted: {lock} is champion.")
+        return self.hand_over()
+
+    def hand_over(self) -> str:
+        """Put what is checked out into the bundle, and leave no other trace of it."""
         git(self.folder, "bundle", "create", "--quiet", "proposal.bundle", "origin/main..HEAD")
         commit = git(self.folder, "rev-parse", "HEAD")
         git(self.folder, "checkout", "--quiet", "--force", "main")
@@ -275,9 +279,87 @@ def test_what_changes_more_than_records_is_not_pushed(job, forge):
     main = job.branch("refs/heads/main")
     job.record("second", README__md="and a door at the back")
     printed = job.publish("GitHub", "propose", "proposal.bundle", expect=1)
-    assert "changes README.md; a retraining records dvc.lock and params.yaml only" in printed
+    assert "changes 'README.md'; a retraining records dvc.lock and params.yaml only" in printed
     assert job.branch("refs/heads/main") == main
     assert job.branch("refs/heads/retraining") == ""
+
+
+def renamed(job: Job) -> None:
+    git(job.folder, "mv", "README.md", "dvc.lock")
+
+
+def deleted(job: Job) -> None:
+    (job.folder / "params.yaml").unlink()
+
+
+def linked(job: Job) -> None:
+    (job.folder / "dvc.lock").symlink_to("/etc/passwd")
+
+
+def executable(job: Job) -> None:
+    (job.folder / "dvc.lock").touch(0o755)
+
+
+def named_alike(job: Job) -> None:
+    (job.folder / "params.yaml ").write_text("a space at the end")
+
+
+def named_strangely(job: Job) -> None:
+    Path(os.fsdecode(bytes(job.folder) + b"/dvc.lock\n::error::\xff")).write_text("a line for the forge, no UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("trick", "said"),
+    [
+        (renamed, "changes 'README.md'; "),
+        (deleted, "params.yaml has mode 000000"),
+        (linked, "dvc.lock has mode 120000"),
+        (executable, "dvc.lock has mode 100755"),
+        (named_alike, "changes 'params.yaml '; "),
+        (named_strangely, r"changes 'dvc.lock\n::error::\ufffd'; "),
+    ],
+)
+def test_a_commit_that_only_looks_like_a_record_is_not_pushed(trick, said, job, forge):
+    # the first retraining: main has no dvc.lock yet
+    (job.folder / "README.md").write_text("long enough to be known again\n" * 9)
+    (job.folder / "dvc.lock").unlink()
+    job.commit("Begin again")
+    git(job.folder, "push", "--quiet", "origin", "HEAD:main")
+    main = job.branch("refs/heads/main")
+    git(job.folder, "checkout", "--quiet", "--detach", "origin/main")
+    trick(job)
+    job.commit("Record a retraining")
+    job.hand_over()
+    assert said in job.publish("GitHub", "propose", "proposal.bundle", expect=1)
+    assert job.branch("refs/heads/main") == main
+    assert job.branch("refs/heads/retraining") == ""
+
+
+def test_a_second_commit_is_not_pushed_with_that_of_the_retraining(job, forge):
+    main = job.branch("refs/heads/main")
+    git(job.folder, "checkout", "--quiet", "--detach", "origin/main")
+    for turn, text in enumerate(("hidden in the history", "first")):
+        (job.folder / "README.md").write_text(text)
+        (job.folder / "dvc.lock").write_text(f"turn {turn}")
+        git(job.folder, "commit", "--quiet", "--all", "--message", "Record a retraining")
+    job.hand_over()
+    printed = job.publish("GitHub", "propose", "proposal.bundle", expect=1)
+    assert "brings 2 commits; a retraining makes one" in printed
+    assert job.branch("refs/heads/main") == main
+
+
+def test_what_main_has_already_is_not_proposed_again(job, forge):
+    commit = job.record("second")
+    job.publish("GitHub", "propose", "proposal.bundle")
+    (job.folder / "README.md").write_text("main goes on")
+    git(job.folder, "checkout", "--quiet", "main")
+    git(job.folder, "pull", "--quiet", "--ff-only", "origin", "main")
+    job.commit("Go on")
+    git(job.folder, "push", "--quiet", "origin", "HEAD:main")
+    git(job.folder, "fetch", "--quiet")
+    assert "main has it" in job.publish("GitHub", "propose", "proposal.bundle")
+    assert git(job.home, "merge-base", "main", commit) == commit
+    assert forge.pulls == []
 
 
 def test_the_token_is_left_nowhere(job, forge, tmp_path):
