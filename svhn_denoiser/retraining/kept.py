@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from svhn_denoiser.retraining.checkout import STATE
+from svhn_denoiser.retraining.checkout import STATE, head
 
 _BEFORE = STATE / "before"
 _WRITTEN = _BEFORE / "written.json"
@@ -37,7 +37,7 @@ def settings_put_back(texts: Sequence[str]) -> Iterator[Keep]:
         if file.exists():
             shutil.copy(file, _BEFORE / file.name)
     # last: without it, nothing here counts
-    _WRITTEN.write_text(json.dumps(list(texts)), encoding="utf-8")
+    _WRITTEN.write_text(json.dumps({"head": head(), "texts": list(texts)}), encoding="utf-8")
     keep = Keep()
     try:
         yield keep
@@ -49,11 +49,10 @@ def settings_put_back(texts: Sequence[str]) -> Iterator[Keep]:
 
 
 def put_back(say: Callable[[str], None] = lambda _: None) -> None:
-    """Undo the settings of a retraining that did not keep them; what a person wrote since stays."""
+    """Undo the settings of a retraining that did not keep them; what a person wrote or checked out since stays."""
     if not _WRITTEN.exists():
         return
-    params = _FILES[0]
-    if params.read_text(encoding="utf-8") in json.loads(_WRITTEN.read_text(encoding="utf-8")):
+    if _is_left_behind():
         for file in _FILES:
             if (_BEFORE / file.name).exists():
                 shutil.copy(_BEFORE / file.name, file)
@@ -61,6 +60,12 @@ def put_back(say: Callable[[str], None] = lambda _: None) -> None:
                 file.unlink(missing_ok=True)
         say("params.yaml and dvc.lock are again as they were before a retraining that was stopped")
     shutil.rmtree(_BEFORE)
+
+
+def _is_left_behind() -> bool:
+    written = json.loads(_WRITTEN.read_text(encoding="utf-8"))
+    # another commit may have these very settings, and has a dvc.lock of its own
+    return head() == written["head"] and _FILES[0].read_text(encoding="utf-8") in written["texts"]
 
 
 def note_finished() -> None:
