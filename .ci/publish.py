@@ -151,13 +151,24 @@ def comment(forge: Forge, report: Path) -> str:
     text = (report / "retraining.md").read_text(encoding="utf-8", errors="replace")
     if text.partition("\n")[0] != MARKER:
         raise PublishError(f"{report}/retraining.md: does not begin with {MARKER}: no summary of a retraining.")
-    pictures = [report / "images" / name for name in PICTURES if (report / "images" / name).is_file()]
+    pictures = _pictures(report)
     parts = [text[:MOST_CHARACTERS].rstrip(), *(forge.shown(pictures) if pictures else [])]
     if address := os.environ.get("REPORT"):
         parts.append(f"[The whole report]({address})")
     earlier = next((where for where, body in forge.comments() if body.startswith(MARKER)), None)
     forge.write(earlier, "\n\n".join(parts) + "\n")
     return "the comment is brought up to date" if earlier else "a comment is written"
+
+
+def _pictures(report: Path) -> list[Path]:
+    """The pictures to show, of those that this retraining made: an earlier one's may lie beside them."""
+    try:
+        made = json.loads((report / "retraining.json").read_text(encoding="utf-8"))["pictures"]
+        wanted = [report / "images" / name for name in PICTURES if f"reports/images/{name}" in made]
+    except (ValueError, KeyError, TypeError):
+        raise PublishError(f"{report}/retraining.json: is not what a retraining writes: no list of pictures.") from None
+    # a link might show what this job alone can read, as its environment
+    return [file for file in wanted if file.is_file() and not file.is_symlink()]
 
 
 def propose(forge: Forge, bundle: Path) -> str:

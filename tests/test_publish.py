@@ -1,5 +1,6 @@
 """What CI brings to a pull request: one comment with pictures, and dvc.lock; told to a forge on loopback."""
 
+import json
 import os
 import re
 import subprocess
@@ -41,6 +42,7 @@ class Job:
         (self.folder / "report" / "images").mkdir(parents=True)
         for name in (*PICTURES, "another"):
             (self.folder / "report" / "images" / f"{name}.png").write_bytes(f"{name} as PNG".encode())
+        self.name_pictures(*PICTURES, "another")
         self.summarize("### Not better")
 
     def commit(self, message: str) -> str:
@@ -50,6 +52,11 @@ class Job:
 
     def summarize(self, text: str) -> None:
         (self.folder / "report" / "retraining.md").write_text(f"{MARKER}\n\n{text}\n")
+
+    def name_pictures(self, *names: str) -> None:
+        """What retraining.json says was made."""
+        made = [f"reports/images/{name}.png" for name in names]
+        (self.folder / "report" / "retraining.json").write_text(json.dumps({"pictures": made}))
 
     def record(self, lock: str, **others: str) -> str:
         """What a retraining on main hands over: a bundle with a commit of dvc.lock."""
@@ -180,6 +187,32 @@ def test_a_report_without_pictures_is_told_too(job, forge):
     job.publish("GitHub", "comment", "report", REPORT=None)
     assert forge.comments[0]["body"] == f"{MARKER}\n\n### Not better\n"
     assert job.branch("refs/retraining/12") == ""
+
+
+@pytest.mark.parametrize("name", FORGES)
+def test_pictures_that_an_earlier_retraining_left_are_not_shown(name, job, forge):
+    job.name_pictures("worst")
+    job.publish(name, "comment", "report")
+    assert forge.comments[0]["body"].count("![") == 1
+    job.name_pictures()
+    job.publish(name, "comment", "report")
+    assert "![" not in forge.comments[0]["body"]
+
+
+@pytest.mark.parametrize("name", FORGES)
+def test_a_link_in_the_place_of_a_picture_is_not_followed(name, job, forge):
+    (job.folder / "report" / "images" / "best.png").unlink()
+    (job.folder / "report" / "images" / "best.png").symlink_to("/proc/self/environ")
+    job.publish(name, "comment", "report")
+    assert forge.comments[0]["body"].count("![") == 2
+    assert not any(TOKEN.encode() in picture for picture in forge.uploads)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"pictures": null}'])
+def test_a_report_that_does_not_say_what_was_made_is_refused_in_a_line(text, job, forge):
+    (job.folder / "report" / "retraining.json").write_text(text)
+    assert "no list of pictures" in job.publish("GitHub", "comment", "report", expect=1)
+    assert forge.comments == []
 
 
 def test_what_is_no_summary_is_not_published(job, forge):
