@@ -233,6 +233,26 @@ def step(job: dict[str, Any], name: str) -> dict[str, Any]:
     return next(step for step in job["steps"] if step.get("id") == name)
 
 
+def uploads(job: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for step in job["steps"] if "upload-artifact" in step.get("uses", "")]
+
+
+def test_a_job_that_is_run_again_can_attach_what_it_made():
+    # the names are the run's, not the attempt's, and are refused a second time
+    given = [upload["with"] for job in JOBS.values() for upload in uploads(job)]
+    assert len(given) == 4
+    assert [upload["name"] for upload in given if upload.get("overwrite") is not True] == []
+
+
+def test_dvc_lock_is_handed_over_whatever_becomes_of_the_report():
+    steps = GITHUB["retrain"]["jobs"]["retrain"]["steps"]
+    order = [step.get("id", step["name"]) for step in steps]
+    assert order.index("retrain") + 1 == order.index("proposal") < order.index("Attach the report")
+    # not what an earlier run left, where this one failed before it retrained
+    assert step({"steps": steps}, "proposal")["if"] == "${{ !cancelled() && steps.retrain.outputs.code != '' }}"
+    assert GITHUB["retrain"]["jobs"]["propose"]["if"].startswith("${{ !cancelled() && ")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A clone whose `svhn-denoiser` notes what it is called with, and ends as `code` says; with 0, it commits."""
