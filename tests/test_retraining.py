@@ -280,21 +280,25 @@ class TestChosenSettings:
         go(toy, commit=True)
         before = (toy.folder / "params.yaml").read_text(), (toy.folder / "dvc.lock").read_text()
         text = trials.with_settings(before[0], {"train.epochs": 3})
-        script = f"""
-import os, sys
-from pathlib import Path
-from svhn_denoiser.retraining import kept
-with kept.settings_put_back([{text!r}]):
-    Path("params.yaml").write_text({text!r})
-    Path("dvc.lock").write_text("half of it")
-    os.kill(os.getpid(), 9)
-"""
-        subprocess.run([sys.executable, "-c", script], cwd=toy.folder, env=toy.environment(), check=False)
+        _kill_amid(toy, text)
         assert (toy.folder / "params.yaml").read_text() == text
         toy.ran()
         assert go(toy).outcome is Outcome.NOTHING_TO_DO
         assert ((toy.folder / "params.yaml").read_text(), (toy.folder / "dvc.lock").read_text()) == before
         assert toy.ran() == []
+
+    def test_what_was_killed_amid_its_settings_is_not_put_over_another_commit(
+        self, toy: Toy, go: Callable[..., Result]
+    ) -> None:
+        go(toy, commit=True)
+        text = trials.with_settings((toy.folder / "params.yaml").read_text(), {"train.epochs": 25})
+        _kill_amid(toy, text)
+        toy.git("checkout", "--quiet", "--force", "HEAD")
+        (toy.folder / "params.yaml").write_text(text)
+        toy.commit("Main gets exactly this meanwhile")
+        result = go(toy)
+        assert result.params_changed == {"train.epochs": (30, 25)}
+        assert toy.git("status", "--porcelain", "params.yaml") == ""
 
     def test_what_a_person_wrote_since_stays(self, toy: Toy) -> None:
         (toy.folder / checkout.STATE).mkdir(parents=True)
@@ -357,18 +361,38 @@ class TestRemote:
 
 
 class TestRegistry:
-    def test_a_server_that_refuses_makes_a_run_that_only_reports_and_is_recorded_here(
+    def test_without_any_credentials_a_run_only_reports_and_is_recorded_here(
         self, repository: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        for name in judging.CREDENTIALS:
+            monkeypatch.setenv(name, "")  # as of a secret that a fork does not get
         with guarded("http://127.0.0.1:9", {"somebody": "with a password"}) as address:
-            monkeypatch.setenv("MLFLOW_TRACKING_URI", address.replace("://", "://me:wrong@"))
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
             access = judging.access(report_only=False)
+            with pytest.raises(DenoiserError, match=r"asks for credentials, and there are none\. Set MLFLOW_TRACKING_"):
+                judging.access(report_only=False, to_be_committed=True)
         assert (access.report_only, access.knows_champion) == (True, False)
         refused = "asks for credentials that are not here: nothing is promoted, this only reports."
         assert access.note == f"{address} {refused}"
         with judging.recorded(access):
             assert tracking.tracking_uri() == f"sqlite:///{repository}/mlflow.db"
         assert tracking.public_uri(tracking.tracking_uri()) == address
+
+    @pytest.mark.parametrize("name", ["MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_URI"])
+    def test_credentials_that_a_server_refuses_are_an_error_and_no_silent_report(
+        self, repository: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        for each in judging.CREDENTIALS:
+            monkeypatch.delenv(each, raising=False)
+        monkeypatch.setenv(name, "expired")
+        with guarded("http://127.0.0.1:9", {"somebody": "with a password"}) as address:
+            with_password = address.replace("://", "://me:mistyped@") if name == "MLFLOW_TRACKING_URI" else address
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", with_password)
+            with pytest.raises(DenoiserError, match=r"refuses these credentials.*--report-only does without") as error:
+                judging.access(report_only=False)
+            assert name in str(error.value)
+            assert "mistyped" not in str(error.value)
+            assert judging.access(report_only=True).report_only
 
     def test_a_server_that_can_only_be_read_does_for_a_report(
         self, repository: Path, server: str, monkeypatch: pytest.MonkeyPatch
@@ -670,6 +694,20 @@ class TestSummary:
         result.params_changed = {f"setting.{number}": (0, "y" * 100) for number in range(1000)}
         assert len(markdown(result)) < 10_000
         assert "… and 980 more." in markdown(result)
+
+
+def _kill_amid(toy: Toy, text: str) -> None:
+    # a retraining with these settings, without a chance to tidy up
+    script = f"""
+import os
+from pathlib import Path
+from svhn_denoiser.retraining import kept
+with kept.settings_put_back([{text!r}]):
+    Path("params.yaml").write_text({text!r})
+    Path("dvc.lock").write_text("half of it")
+    os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=toy.folder, env=toy.environment(), check=False)
 
 
 def _stops(*_: object, **__: object) -> NoReturn:

@@ -110,7 +110,7 @@ class _Job:
 
     def _work(self) -> None:
         result = self.result
-        access = judging.access(result.report_only)
+        access = judging.access(result.report_only, to_be_committed=self.options.commit)
         result.report_only = access.report_only
         if access.note:
             self._note(access.note)

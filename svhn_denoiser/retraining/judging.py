@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from svhn_denoiser import params as settings
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.json_files import read_json
 
 _URI = "MLFLOW_TRACKING_URI"
+CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,20 @@ class Access:
     note: str | None = None
 
 
-def access(report_only: bool) -> Access:
+def access(report_only: bool, *, to_be_committed: bool = False) -> Access:
     """Find out what may be done before hours are spent on a training.
 
-    A server that refuses makes a run that only reports, with a store of its own in this checkout: such is a fork, which
-    has no credentials. One that lets us read only does for reports. A server that does not answer is an error, unless
-    nothing is to be registered anyway.
+    A server that asks for credentials where there are none makes a run that only reports, with a store of its own in
+    this checkout: such is a fork, or a newcomer. One that refuses those there are is an error, as trainings whose
+    results nobody gets would go unnoticed; so is one that does not answer. A report does without either, and also with
+    a server that lets us read only.
+
+    Args:
+        report_only: nothing is to be registered.
+        to_be_committed: the result goes into the history, so a report is not what is wanted.
 
     Raises:
-        DenoiserError: the store cannot be reached.
+        DenoiserError: the store cannot be reached, or refuses.
     """
     from svhn_denoiser import tracking
 
@@ -53,8 +60,10 @@ def access(report_only: bool) -> Access:
             return Access(report_only, knows_champion=False, note=None if report_only else note)
         store = tracking.connect(create=False)
     except DenoiserError as error:
-        refused = tracking.refused(error)
-        if not refused and not report_only:
+        refused, have = tracking.refused(error), _has_credentials(tracking.tracking_uri())
+        if not report_only and refused and (have or to_be_committed):
+            raise _refusal(name, have) from error
+        if not report_only and not refused:
             raise
         problem = "asks for credentials that are not here" if refused else "does not answer"
         note = f"{name} {problem}: nothing is promoted, this only reports."
@@ -63,6 +72,20 @@ def access(report_only: bool) -> Access:
         note = f"{name} can only be read: the training is recorded in this checkout."
         return Access(report_only, knows_champion=True, takes_runs=False, note=note)
     return Access(report_only, knows_champion=True)
+
+
+def _has_credentials(address: str) -> bool:
+    # CI sets the variable of a secret that it does not have to nothing
+    return "@" in urlsplit(address).netloc or any(os.environ.get(name) for name in CREDENTIALS)
+
+
+def _refusal(name: str, have: bool) -> DenoiserError:
+    names = "{} and {}, or {}".format(*CREDENTIALS)
+    if have:
+        problem = f"refuses these credentials: they are wrong, or expired. Look at {names}, or at {_URI} if it has some"
+    else:
+        problem = f"asks for credentials, and there are none. Set {names}"
+    return DenoiserError(f"{name}: {problem}. --report-only does without.")
 
 
 @contextmanager
