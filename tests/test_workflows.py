@@ -264,7 +264,8 @@ def checkout(tmp_path: Path) -> Path:
         '[[ $code == 0 ]] && git commit --quiet --allow-empty --message "Record a retraining"\nexit "$code"\n'
     )
     program.chmod(0o755)
-    (folder / ".venv" / "bin" / "dvc").symlink_to("/bin/true")
+    for other in ("dvc", "make"):
+        (folder / ".venv" / "bin" / other).symlink_to("/bin/true")
     (folder / ".venv" / "bin" / "activate").write_text(f"PATH={folder}/.venv/bin:$PATH\n")
     (folder / "reports").mkdir()
     git = ["git", "-C", str(folder), "-c", "user.name=Test", "-c", "user.email=test@localhost"]
@@ -280,6 +281,14 @@ def shell(script: str, folder: Path, **variables: str) -> subprocess.CompletedPr
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
     environment = os.environ | who | variables
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def gitlab(job: str, checkout: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a retraining's job of GitLab, its preparation included."""
+    lines = [*GITLAB[".retrain"]["before_script"], *GITLAB[job]["script"]]
+    path = f"{checkout / '.venv' / 'bin'}:{os.environ['PATH']}"
+    given = {"PATH": path, "RUNNER": "", "CI_DEFAULT_BRANCH": "main"} | variables
+    return shell("\n".join(lines), checkout, **given)
 
 
 SETTINGS = [
@@ -309,14 +318,71 @@ def test_settings_reach_retrain_as_they_were_written(job, always, settings, opti
     assert not (checkout / "pwned").exists()
 
 
+LEFT = ("retraining.md", "retraining.json", "report.html", "metrics.json", "images/best.png", "drift.html")
+KEPT = ("registration.json", "run.json")
+
+
+def leave_reports(checkout: Path) -> None:
+    """As an earlier run does where the checkout is kept."""
+    (checkout / "reports" / "images").mkdir()
+    for name in (*LEFT, *KEPT):
+        (checkout / "reports" / name).write_text("of an earlier run")
+    (checkout / "proposal.bundle").write_text("of an earlier run")
+
+
+def left(checkout: Path) -> set[str]:
+    files = [file for folder in ("reports", "reports/images") for file in (checkout / folder).glob("*.*")]
+    return {str(file.relative_to(checkout)) for file in [*files, *checkout.glob("proposal.bundle")]}
+
+
+@pytest.mark.parametrize("code", [1, 4])
+@pytest.mark.parametrize("job", ["report", "retrain"])
+@pytest.mark.parametrize("forge", ["GitHub", "GitLab"])
+def test_a_run_that_makes_nothing_attaches_nothing_of_an_earlier_one(forge, job, code, checkout):
+    (checkout / "code").write_text(str(code))
+    leave_reports(checkout)
+    if forge == "GitHub":
+        script = step(GITHUB["retrain"]["jobs"][job], "retrain")["run"]
+        shell(script, checkout, SETTINGS="", GITHUB_OUTPUT=str(checkout / "output"))
+    else:
+        gitlab(job, checkout, SETTINGS="", MLFLOW_TRACKING_URI="")
+    assert (checkout / "called").exists()
+    # what the job attaches, whose list is the same on both
+    attached = PathSpec.from_lines("gitignore", GITLAB[".retrain"]["artifacts"]["paths"])
+    assert [file for file in left(checkout) if attached.match_file(file)] == []
+    assert {f"reports/{name}" for name in KEPT} <= left(checkout)
+
+
+@pytest.mark.parametrize("job", ["comment", "propose"])
+def test_gitlab_publishes_nothing_that_another_pipeline_left(job, checkout):
+    assert GITLAB[job]["extends"] == ".publish"
+    leave_reports(checkout)
+    hook = "\n".join(GITLAB[".publish"]["hooks"]["pre_get_sources_script"])
+    assert shell(hook, checkout.parent, CI_PROJECT_DIR=str(checkout)).returncode == 0
+    assert left(checkout) & {"reports/retraining.md", "reports/retraining.json", "proposal.bundle"} == set()
+    assert not (checkout / "reports" / "images").exists()
+
+
+@pytest.mark.parametrize("forge", ["GitHub", "GitLab"])
+def test_drift_that_fails_attaches_no_earlier_page(forge, checkout):
+    (checkout / "code").write_text("1")
+    leave_reports(checkout)
+    if forge == "GitHub":
+        shell(step(GITHUB["drift"]["jobs"]["drift"], "compare")["run"], checkout, GITHUB_STEP_SUMMARY="/dev/null")
+        attach = uploads(GITHUB["drift"]["jobs"]["drift"])[0]
+        assert attach["if"] == "${{ !cancelled() && steps.compare.conclusion != 'skipped' }}"
+    else:
+        gitlab("drift", checkout, DRIFT_PICTURES="/srv/a")
+    assert (checkout / "called").exists()
+    assert not (checkout / "reports" / "drift.html").exists()
+
+
 @pytest.mark.parametrize(("code", "red"), [(0, False), (1, True), (2, True), (3, False), (4, False), (143, True)])
 @pytest.mark.parametrize("job", ["report", "retrain"])
 def test_not_better_and_nothing_to_do_leave_the_job_green(job, code, red, checkout):
     (checkout / "code").write_text(str(code))
-    (checkout / "reports" / "retraining.md").write_text("of an earlier run")
     steps = GITHUB["retrain"]["jobs"][job]["steps"]
     shell(step({"steps": steps}, "retrain")["run"], checkout, SETTINGS="", GITHUB_OUTPUT=str(checkout / "output"))
-    assert not (checkout / "reports" / "retraining.md").exists()
     outputs = dict(line.split("=") for line in (checkout / "output").read_text().splitlines())
     assert outputs == {"code": str(code)}
     assert (shell(steps[-1]["run"], checkout, CODE=outputs["code"]).returncode != 0) == red
@@ -327,8 +393,7 @@ def test_not_better_and_nothing_to_do_leave_the_job_green(job, code, red, checko
 @pytest.mark.parametrize(("code", "green"), [(0, True), (1, False), (3, True), (4, True)])
 def test_gitlab_hands_on_the_exit_code(code, green, checkout):
     (checkout / "code").write_text(str(code))
-    lines = [". .venv/bin/activate", *GITLAB["retrain"]["script"]]
-    done = shell("\n".join(lines), checkout, SETTINGS="train.epochs=4", CI_DEFAULT_BRANCH="main")
+    done = gitlab("retrain", checkout, SETTINGS="train.epochs=4")
     assert done.returncode == code, done.stderr
     assert (checkout / "called").read_text().splitlines() == [
         "retrain",
@@ -341,10 +406,9 @@ def test_gitlab_hands_on_the_exit_code(code, green, checkout):
 
 def test_a_fork_on_gitlab_trains_the_small_profile(checkout):
     (checkout / "code").write_text("4")
-    script = "\n".join([". .venv/bin/activate", *GITLAB["report"]["script"]])
-    shell(script, checkout, MLFLOW_TRACKING_URI="")
+    gitlab("report", checkout, MLFLOW_TRACKING_URI="")
     assert (checkout / "called").read_text().split() == ["retrain", "--report-only", "--set=train.epochs=4"]
-    shell(script, checkout, MLFLOW_TRACKING_URI="https://mlflow.example")
+    gitlab("report", checkout, MLFLOW_TRACKING_URI="https://mlflow.example")
     assert (checkout / "called").read_text().split() == ["retrain", "--report-only"]
 
 
@@ -354,10 +418,9 @@ def test_a_commit_of_the_retraining_is_handed_over(forge, code, checkout):
     (checkout / "code").write_text(str(code))
     if forge == "GitHub":
         script = step(GITHUB["retrain"]["jobs"]["retrain"], "retrain")["run"]
+        shell(script, checkout, SETTINGS="", GITHUB_OUTPUT=str(checkout / "output"))
     else:
-        script = "\n".join([". .venv/bin/activate", *GITLAB["retrain"]["script"]])
-    variables = {"SETTINGS": "", "CI_DEFAULT_BRANCH": "main", "GITHUB_OUTPUT": str(checkout / "output")}
-    shell(script, checkout, **variables)
+        gitlab("retrain", checkout, SETTINGS="")
     assert (checkout / "proposal.bundle").exists() == (code == 0)
 
 
