@@ -253,6 +253,56 @@ def test_dvc_lock_is_handed_over_whatever_becomes_of_the_report():
     assert GITHUB["retrain"]["jobs"]["propose"]["if"].startswith("${{ !cancelled() && ")
 
 
+def holds(condition: str, variables: dict[str, str]) -> bool:
+    """Whether a condition of GitLab's rules holds: comparisons of variables with strings and null, `&&` and `||`."""
+    python = {"&&": "and", "||": "or", "null": "None"}
+    words = re.findall(r'[()]|"[^"]*"|[^\s()"]+', condition)
+    words = [f"given.get({word[1:]!r})" if word.startswith("$") else python.get(word, word) for word in words]
+    return bool(eval(" ".join(words), {"given": variables}))
+
+
+def started(source: str, **variables: str) -> dict[str, str]:
+    """The jobs of a pipeline of GitLab that touches every path, each with its settings.
+
+    Args:
+        source: what starts it.
+        variables: what the project, the forge or whoever starts it sets.
+    """
+    given = {"CI_PIPELINE_SOURCE": source, "CI_DEFAULT_BRANCH": "main"} | variables
+    if not any(holds(rule["if"], given) for rule in GITLAB["workflow"]["rules"]):
+        return {}
+    jobs = {}
+    for name, job in GITLAB.items():
+        rules = job["rules"] if "script" in job else []
+        rule = next((rule for rule in rules if holds(rule["if"], given)), {"when": "never"})
+        if rule.get("when") != "never":
+            # a job's variables go before the file's, and a pipeline's before both
+            set_here = {"SETTINGS": GITLAB["variables"]["SETTINGS"]["value"]} | rule.get("variables", {})
+            jobs[name] = (set_here | variables)["SETTINGS"]
+    return jobs
+
+
+MAIN = {"CI_COMMIT_BRANCH": "main", "MLFLOW_TRACKING_URI": "https://mlflow.example"}
+
+
+@pytest.mark.parametrize(
+    ("source", "variables", "jobs", "settings"),
+    [
+        ("push", MAIN, {"test", "retrain", "propose"}, {""}),
+        ("schedule", MAIN | {"JOB": "retrain"}, {"retrain", "propose"}, {""}),
+        ("schedule", MAIN | {"JOB": "drift", "DRIFT_PICTURES": "/srv/a"}, {"drift"}, set()),
+        ("trigger", MAIN, {"retrain", "propose"}, {""}),
+        ("trigger", MAIN | {"SETTINGS": "train.width=48"}, {"retrain", "propose"}, {"train.width=48"}),
+        ("web", MAIN, {"retrain", "propose"}, {"train.epochs=4"}),
+        ("web", MAIN | {"SETTINGS": ""}, {"retrain", "propose"}, {""}),
+    ],
+)
+def test_what_starts_gitlab_decides_over_jobs_and_settings(source, variables, jobs, settings):
+    found = started(source, **variables)
+    assert found.keys() == jobs
+    assert {found[job] for job in found if job in {"report", "retrain"}} == settings
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A clone whose `svhn-denoiser` notes what it is called with, and ends as `code` says; with 0, it commits."""
