@@ -217,7 +217,7 @@ def test_nothing_of_a_fork_meets_a_secret_or_a_machine_of_ones_own():
 def test_jobs_end_and_exclude_each_other():
     assert all(job["timeout-minutes"] <= 350 for job in JOBS.values())
     assert all("concurrency" in job or "concurrency" in GITHUB[name] for (name, _), job in JOBS.items())
-    assert all("resource_group" in GITLAB[name] for name in ("report", "comment", "retrain"))
+    assert all("resource_group" in GITLAB[name] for name in ("report", "comment", "retrain", "propose", "drift"))
 
 
 def test_a_pull_request_never_promotes():
@@ -283,6 +283,11 @@ def started(source: str, **variables: str) -> dict[str, str]:
 
 
 MAIN = {"CI_COMMIT_BRANCH": "main", "MLFLOW_TRACKING_URI": "https://mlflow.example"}
+OWN = {
+    "MLFLOW_TRACKING_URI": "https://mlflow.example",
+    "CI_MERGE_REQUEST_PROJECT_ID": "1",
+    "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "1",
+}
 
 
 @pytest.mark.parametrize(
@@ -295,6 +300,13 @@ MAIN = {"CI_COMMIT_BRANCH": "main", "MLFLOW_TRACKING_URI": "https://mlflow.examp
         ("trigger", MAIN | {"SETTINGS": "train.width=48"}, {"retrain", "propose"}, {"train.width=48"}),
         ("web", MAIN, {"retrain", "propose"}, {"train.epochs=4"}),
         ("web", MAIN | {"SETTINGS": ""}, {"retrain", "propose"}, {""}),
+        ("web", {"CI_COMMIT_BRANCH": "main"}, {"report"}, {"train.epochs=4"}),
+        ("web", MAIN | {"CI_COMMIT_BRANCH": "wider"}, {"report"}, {"train.epochs=4"}),
+        ("web", {"CI_COMMIT_TAG": "v1", "MLFLOW_TRACKING_URI": "https://mlflow.example"}, set(), set()),
+        ("push", MAIN | {"CI_COMMIT_BRANCH": "wider"}, set(), set()),
+        ("trigger", MAIN | {"CI_COMMIT_BRANCH": "wider"}, set(), set()),
+        ("merge_request_event", OWN, {"test", "report", "comment"}, {""}),
+        ("merge_request_event", OWN | {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "2"}, {"test", "report"}, {""}),
     ],
 )
 def test_what_starts_gitlab_decides_over_jobs_and_settings(source, variables, jobs, settings):
@@ -322,6 +334,7 @@ def checkout(tmp_path: Path) -> Path:
     subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], check=True)
     subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "First"], check=True)
     subprocess.run([*git, "update-ref", "refs/remotes/origin/main", "HEAD"], check=True)
+    subprocess.run(["git", "clone", "--quiet", "--bare", str(folder), str(tmp_path / "home.git")], check=True)
     return folder
 
 
@@ -335,10 +348,17 @@ def shell(script: str, folder: Path, **variables: str) -> subprocess.CompletedPr
 
 def gitlab(job: str, checkout: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a retraining's job of GitLab, its preparation included."""
-    lines = [*GITLAB[".retrain"]["before_script"], *GITLAB[job]["script"]]
+    before = GITLAB[job].get("before_script", GITLAB[".retrain"]["before_script"])
+    # GitLab flattens lists in lists
+    lines = [line for part in [*before, *GITLAB[job]["script"]] for line in ([part] if isinstance(part, str) else part)]
     path = f"{checkout / '.venv' / 'bin'}:{os.environ['PATH']}"
-    given = {"PATH": path, "RUNNER": "", "CI_DEFAULT_BRANCH": "main"} | variables
+    project = {"CI_REPOSITORY_URL": str(checkout.parent / "home.git"), "CI_DEFAULT_BRANCH": "main", "RUNNER": ""}
+    given = {"PATH": path} | project | variables
     return shell("\n".join(lines), checkout, **given)
+
+
+def commit_of(checkout: Path, name: str) -> str:
+    return shell(f"git rev-parse {name}", checkout).stdout.strip()
 
 
 SETTINGS = [
@@ -454,12 +474,27 @@ def test_gitlab_hands_on_the_exit_code(code, green, checkout):
     assert (code in [0, *GITLAB[".retrain"]["allow_failure"]["exit_codes"]]) == green
 
 
-def test_a_fork_on_gitlab_trains_the_small_profile(checkout):
+@pytest.mark.parametrize(("settings", "options"), [*SETTINGS, ("", ["--set=train.epochs=4"])])
+def test_a_report_on_gitlab_has_the_settings_and_without_a_server_the_small_profile(settings, options, checkout):
     (checkout / "code").write_text("4")
-    gitlab("report", checkout, MLFLOW_TRACKING_URI="")
-    assert (checkout / "called").read_text().split() == ["retrain", "--report-only", "--set=train.epochs=4"]
-    gitlab("report", checkout, MLFLOW_TRACKING_URI="https://mlflow.example")
-    assert (checkout / "called").read_text().split() == ["retrain", "--report-only"]
+    server = "" if not settings and options else "https://mlflow.example"
+    assert gitlab("report", checkout, SETTINGS=settings, MLFLOW_TRACKING_URI=server).returncode == 4
+    assert (checkout / "called").read_text().splitlines() == ["retrain", "--report-only", *options]
+    assert not (checkout / "pwned").exists()
+
+
+def test_a_retraining_on_gitlab_is_of_what_main_has_when_its_turn_comes(checkout):
+    (checkout / "code").write_text("0")
+    began = commit_of(checkout, "HEAD")
+    shell("git commit --quiet --allow-empty --message Newer && git push --quiet ../home.git HEAD:main", checkout)
+    newer = commit_of(checkout, "HEAD")
+    shell(f"git checkout --quiet {began}", checkout)
+    (checkout / "dvc.lock").write_text("of a retraining that was stopped")
+    assert gitlab("retrain", checkout, SETTINGS="").returncode == 0
+    # what it commits comes after main's newest commit, alone
+    assert commit_of(checkout, "HEAD^") == newer
+    assert shell("git bundle verify proposal.bundle", checkout).stderr.splitlines()[-1].endswith("is okay")
+    assert commit_of(checkout, "origin/main") == newer != began
 
 
 @pytest.mark.parametrize("code", [0, 4])
