@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import pytest
 from ruamel.yaml import YAML
 
-from svhn_denoiser import tracking
+from svhn_denoiser import registry, tracking
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.retraining import checkout, judging, kept, trials
 from svhn_denoiser.retraining.credentials import masked
@@ -450,6 +450,43 @@ class TestRegistry:
         assert toy.ran() == ["register"]
         assert (result.outcome, result.version) == (Outcome.PROMOTED, 1)
         assert "registered elsewhere" in result.changes["register"][0]
+
+
+    def test_an_old_registration_is_out_of_date_when_the_champion_is_another_one(
+        self, store_folder: Path, server: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        desk = tracking.connect()
+        run = desk.client.create_run(desk.experiment_id).info.run_id
+        desk.client.create_registered_model(registry.MODEL)
+        for version in ("1", "2"):
+            desk.client.create_model_version(registry.MODEL, str(store_folder), run)
+            desk.client.set_registered_model_alias(registry.MODEL, registry.CHAMPION, version)
+        assert judging.out_of_date({"run_id": run, "champion_after": 2}) is None
+        assert judging.out_of_date({"run_id": run, "champion_after": 1}) == "the champion is version 2 now, and was 1"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+        assert "registered elsewhere" in (judging.out_of_date({"run_id": run, "champion_after": 2}) or "")
+
+    @pytest.mark.parametrize("line", ["import", "# looks different, and comes out the same\nimport"])
+    def test_the_gate_is_asked_anew_then_rather_than_an_old_verdict_believed(
+        self, toy: Toy, go: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, line: str
+    ) -> None:
+        subprocess.run(["dvc", "repro", "--quiet"], cwd=toy.folder, env=toy.environment(), check=True)
+        known = toy.registry()
+        better = {"versions": [*known["versions"], "better"], "champion": {"version": 2, "psnr": 40.0}}
+        (toy.shared / "registry.json").write_text(json.dumps(better))
+
+        def out_of_date(registration: dict[str, Any]) -> str | None:
+            champion = toy.registry()["champion"]["version"]
+            return None if registration["champion_after"] == champion else f"the champion is version {champion} now"
+
+        monkeypatch.setattr(judging, "out_of_date", out_of_date)
+        toy.edit("evaluate.py", "import", line)
+        toy.ran()
+        result = go(toy)
+        assert toy.ran()[-1] == "register"
+        assert (result.outcome, result.version, result.champion_after) == (Outcome.NOT_BETTER, 1, 2)
+        assert result.reasons == ["PSNR is 30.00 dB."]
+        assert "the champion is version 2 now" in result.changes["register"]
 
 
 class TestInterruptions:

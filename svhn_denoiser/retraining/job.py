@@ -25,7 +25,6 @@ _METRICS = Path("reports/metrics.json")
 _RUN = Path("reports/run.json")
 _REGISTRATION = Path("reports/registration.json")
 _PICTURES = Path("reports/images")
-_LIBRARIES = "requirements/lock.txt"
 _TRAIN, _REGISTER = "train", "register"
 
 
@@ -77,7 +76,6 @@ class _Job:
     def __init__(self, options: Options, result: Result, say: Callable[[str], None]) -> None:
         self.options, self.result, self.say = options, result, say
         self.combinations = trials.combinations(options.chosen)
-        self.registered_elsewhere = False
 
     def run(self) -> None:
         # imports DVC
@@ -174,8 +172,7 @@ class _Job:
             answer = judging.would_decide(access)
         else:
             self.say("registering")
-            result.stages |= self.pipeline.run([_REGISTER], force=self.registered_elsewhere)
-            answer = read_json(_REGISTRATION)
+            answer = self._register()
             if result.stages[_REGISTER] == "unchanged" and result.changes:
                 # the verdict is that of an earlier retraining
                 answer |= {"promoted": False, "reasons": [f"All came out as it was for version {answer['version']}."]}
@@ -189,6 +186,17 @@ class _Job:
             result.outcome = Outcome.NOTHING_TO_DO
         else:
             result.outcome = Outcome.NOT_BETTER
+
+    def _register(self) -> dict[str, Any]:
+        result = self.result
+        result.stages |= self.pipeline.run([_REGISTER])
+        answer = read_json(_REGISTRATION)
+        if result.stages[_REGISTER] == "unchanged" and (why := judging.out_of_date(answer)) is not None:
+            # DVC knows nothing of the registry
+            result.changes[_REGISTER] = [why]
+            result.stages |= self.pipeline.run([_REGISTER], force=True)
+            answer = read_json(_REGISTRATION)
+        return answer
 
     def _settings_won(self) -> bool:
         # also where an earlier machine promoted it and stopped: the champion's settings have to be in some commit
@@ -223,7 +231,6 @@ class _Job:
         why = judging.registered_elsewhere(known) if known else None
         if why is not None:
             self.result.changes = {_REGISTER: [why]}
-            self.registered_elsewhere = True
         return why is not None
 
     def _reach_remote(self) -> None:

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from svhn_denoiser import params as settings
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.json_files import read_json
+
+if TYPE_CHECKING:
+    from svhn_denoiser.tracking import Store
 
 _URI = "MLFLOW_TRACKING_URI"
 CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
@@ -110,14 +113,47 @@ def registered_elsewhere(registration: Mapping[str, Any]) -> str | None:
     from svhn_denoiser import tracking
 
     try:
-        if not tracking.exists():
+        store = _store()
+        if store is None:
             return None
-        store = tracking.connect(create=False)
         with tracking.explained(store):
-            known = tracking.run_exists(store, registration["run_id"])
+            return _unknown_to(store, registration)
     except DenoiserError:
         # it is not needed for anything else now: a change of the documents must not fail for it
         return None
+
+
+def out_of_date(registration: Mapping[str, Any]) -> str | None:
+    """Why a verdict of an earlier registration holds no more: another registry gave it, or the champion has changed.
+
+    Args:
+        registration: what reports/registration.json says.
+
+    Raises:
+        DenoiserError: the store cannot be reached.
+    """
+    from svhn_denoiser import registry, tracking
+
+    store = _store()
+    if store is None:
+        return None
+    with tracking.explained(store):
+        unknown = _unknown_to(store, registration)
+        champion = registry.champion(store)
+    now, before = champion and champion.number, registration["champion_after"]
+    return unknown or (None if now == before else f"the champion is version {now} now, and was {before}")
+
+
+def _store() -> "Store | None":
+    from svhn_denoiser import tracking
+
+    return tracking.connect(create=False) if tracking.exists() else None
+
+
+def _unknown_to(store: "Store", registration: Mapping[str, Any]) -> str | None:
+    from svhn_denoiser import tracking
+
+    known = tracking.run_exists(store, registration["run_id"])
     return None if known else f"{store.name} does not have the model: it was registered elsewhere"
 
 
