@@ -191,6 +191,29 @@ def test_actions_are_pinned_to_commits():
     assert [line for line in named if not re.search(r" # v\d+\.\d+\.\d+$", line)] == []
 
 
+HOSTED, OWN_MACHINE = "runner.environment == 'github-hosted'", "runner.environment != 'github-hosted'"
+
+
+def test_the_python_that_was_set_up_is_the_one_that_is_used():
+    ci = GITHUB["ci"]["jobs"]["test"]["steps"]
+    for steps, command in ((ci, ".ci/run"), (ACTION["runs"]["steps"], "make setup")):
+        sets_up = next(step for step in steps if "setup-python" in step.get("uses", ""))
+        uses = [step for step in steps if step.get("run") == command]
+        # where none was set up, the Makefile looks for one
+        given = {step.get("if"): step.get("env", {}).get("PYTHON") for step in uses}
+        assert given == ({None: "python"} if steps is ci else {HOSTED: "python", OWN_MACHINE: None})
+        assert sets_up.get("if") == (None if steps is ci else HOSTED)
+    command = ["make", "--dry-run", "--always-make", "setup"]
+    told = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHON": "chosen"}, capture_output=True, text=True)
+    assert "chosen -m venv" in told.stdout, told.stderr
+
+
+def test_the_cache_of_svhn_grows_with_what_the_settings_ask_for():
+    kept = next(step["with"] for step in ACTION["runs"]["steps"] if "actions/cache@" in step.get("uses", ""))
+    assert kept["key"] == "svhn-${{ hashFiles('params.yaml') }}"
+    assert kept["restore-keys"] == "svhn-"
+
+
 def test_only_the_jobs_that_publish_may_write():
     assert all(flow["permissions"] == {} for flow in GITHUB.values())
     writers = {job for (_, job), content in JOBS.items() if "write" in content["permissions"].values()}
