@@ -6,14 +6,14 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.json_files import write_json
 from svhn_denoiser.retraining import checkout
-from svhn_denoiser.retraining.credentials import masked
+from svhn_denoiser.retraining.credentials import masked, masked_leaves
 from svhn_denoiser.retraining.job import Options, retrain
 from svhn_denoiser.retraining.result import Outcome, Result
 from svhn_denoiser.retraining.summary import markdown, verdict
@@ -62,8 +62,6 @@ def command(
     result = Result()
     try:
         retrain(options, result, _say)
-    except WrongUsageError as error:
-        raise typer.BadParameter(str(error)) from None
     except BaseException as error:
         result.outcome = Outcome.FAILED
         result.reasons = [masked(_reason(error))]
@@ -71,6 +69,8 @@ def command(
             _write(result, file)
         if as_json:
             _print_json(result)
+        if isinstance(error, WrongUsageError):
+            raise typer.BadParameter(masked(str(error))) from None
         if isinstance(error, DenoiserError):
             raise DenoiserError(masked(str(error))) from None
         raise
@@ -91,7 +91,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _write(result: Result, summary: Path) -> None:
-    write_json(_JSON, json.loads(_as_json(result)))
+    write_json(_JSON, _masked(result))
     text = markdown(result)
     summary.parent.mkdir(parents=True, exist_ok=True)
     summary.write_text(text, encoding="utf-8")
@@ -110,11 +110,14 @@ def _print(result: Result, summary: Path, dry_run: bool) -> None:
 
 
 def _print_json(result: Result) -> None:
-    typer.echo(_as_json(result))
+    typer.echo(json.dumps(_masked(result), indent=2, sort_keys=True, ensure_ascii=False))
 
 
-def _as_json(result: Result) -> str:
-    return masked(json.dumps(result.as_dict(), indent=2, sort_keys=True, ensure_ascii=False))
+def _masked(result: Result) -> dict[str, Any]:
+    content = result.as_dict()
+    # programs rely on these words, and nobody else chose them
+    ours = {"outcome": content["outcome"], "stages": content["stages"]}
+    return {**masked_leaves(content), **ours}
 
 
 def _say(sentence: str) -> None:
