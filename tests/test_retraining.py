@@ -200,12 +200,44 @@ class TestWhatRuns:
         result = go(toy, dry_run=True, chosen=("train.epochs=3,4",))
         assert (result.outcome, result.exit_code) == (Outcome.WOULD_RUN, 0)
         assert result.changes == {
-            "train": ["train.epochs: 30 → 4"],
+            "train": ["train.epochs: 30 → 3", "train.epochs: 30 → 4"],
             "evaluate": ["it depends on what these make"],
             "register": ["it depends on what these make"],
         }
         assert toy.ran() == []
         assert before == (toy.git("status", "--porcelain"), sorted(map(str, (toy.shared / "remote").rglob("*"))))
+
+    def test_a_dry_run_leaves_what_was_killed_as_it_is_and_looks_beyond_it(
+        self, toy: Toy, go: Callable[..., Result]
+    ) -> None:
+        go(toy, commit=True)
+        params, lock = toy.folder / "params.yaml", toy.folder / "dvc.lock"
+        trained = lock.read_text().replace("epochs: 30", "epochs: 25")
+        _kill_amid(toy, trials.with_settings(params.read_text(), {"train.epochs": 25}))
+        lock.write_text(trained)
+        left = params.read_text(), lock.read_text()
+        assert go(toy, dry_run=True).outcome is Outcome.NOTHING_TO_DO
+        result = go(toy, dry_run=True, chosen=("train.epochs=3",))
+        assert result.changes["train"] == ["train.epochs: 30 → 3"]
+        assert (params.read_text(), lock.read_text()) == left
+
+    def test_a_dry_run_waits_for_nobody(self, toy: Toy, go: Callable[..., Result]) -> None:
+        with checkout.alone(lambda _: None):
+            assert toy.program("--dry-run").returncode == 0
+
+    def test_a_dry_run_knows_what_was_never_pushed_or_registered_here(
+        self, toy: Toy, go: Callable[..., Result], empty_database: Path
+    ) -> None:
+        subprocess.run(["dvc", "repro", "--quiet"], cwd=toy.folder, env=toy.environment(), check=True)
+        unfinished = go(toy, dry_run=True)
+        assert (unfinished.outcome, unfinished.changes) == (Outcome.WOULD_RUN, {})
+        assert "an earlier run" in unfinished.reasons[0]
+        go(toy, commit=True)
+        assert go(toy, dry_run=True).outcome is Outcome.NOTHING_TO_DO
+        shutil.copy(empty_database, toy.folder / "mlflow.db")
+        result = go(toy, dry_run=True)
+        assert result.outcome is Outcome.WOULD_RUN
+        assert "registered elsewhere" in result.changes["register"][0]
 
     def test_a_lock_that_was_merged_of_two_halves_is_noticed(self, toy: Toy, go: Callable[..., Result]) -> None:
         go(toy)
@@ -256,19 +288,34 @@ class TestChosenSettings:
         assert go(toy).outcome is Outcome.NOTHING_TO_DO
         assert toy.ran() == []
 
-    def test_the_best_of_a_sweep_is_proposed(self, toy: Toy, go: Callable[..., Result]) -> None:
+    def test_the_best_of_a_sweep_on_the_validation_pictures_is_proposed(
+        self, toy: Toy, go: Callable[..., Result]
+    ) -> None:
         go(toy, chosen=("train.epochs=10",), commit=True)
         toy.ran()
         result = go(toy, chosen=("train.epochs=20,28,40", "train.loss=mse"))
         assert result.trials == [
-            Trial({"train.epochs": epochs, "train.loss": "mse"}, psnr)
-            for epochs, psnr in ((20, 29), (28, 29.8), (40, 29))
+            Trial({"train.epochs": epochs, "train.loss": "mse"}, validation_psnr, psnr)
+            for epochs, validation_psnr, psnr in ((20, 29.8, 29), (28, 29.4, 29.8), (40, 28.2, 29))
         ]
         assert toy.ran() == ["train", "evaluate"] * 3 + ["register"]
-        assert (result.outcome, result.run_id) == (Outcome.PROMOTED, "run-28")
-        assert "epochs: 28" in (toy.folder / "params.yaml").read_text()
-        assert "| 28 | mse | 29.80 ← best |" in markdown(result)
-        assert toy.registry()["versions"] == ["run-10", "run-28"]
+        assert (result.outcome, result.run_id) == (Outcome.PROMOTED, "run-20")
+        assert "epochs: 20" in (toy.folder / "params.yaml").read_text()
+        assert "| train.epochs | train.loss | validation PSNR (dB) | test PSNR (dB) |" in markdown(result)
+        assert "| 20 | mse | 29.80 ← best | 29.00 |" in markdown(result)
+        assert toy.registry()["versions"] == ["run-10", "run-20"]
+
+    def test_a_sweep_scores_what_was_trained_before_on_another_machine_too(
+        self, toy: Toy, go: Callable[..., Result]
+    ) -> None:
+        go(toy, chosen=("train.epochs=20",), commit=True)
+        toy.push()
+        toy.ran()
+        other = toy.clone("other")
+        result = go(other, chosen=("train.epochs=20,28",))
+        assert [trial.validation_psnr for trial in result.trials] == [29.8, 29.4]
+        assert other.ran() == ["train", "evaluate"]
+        assert result.reasons == ["All came out as it was for version 1."]
 
     def test_a_setting_that_does_not_exist_is_wrong_usage(self, toy: Toy) -> None:
         done = toy.program("--set", "train.epoch=3")
@@ -451,7 +498,6 @@ class TestRegistry:
         assert (result.outcome, result.version) == (Outcome.PROMOTED, 1)
         assert "registered elsewhere" in result.changes["register"][0]
 
-
     def test_an_old_registration_is_out_of_date_when_the_champion_is_another_one(
         self, store_folder: Path, server: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -596,6 +642,21 @@ class TestCommits:
             go(toy, commit=True)
         assert toy.ran() == []
 
+    def test_new_files_that_a_stage_depends_on_are_loose_changes_and_others_are_not(
+        self, toy: Toy, go: Callable[..., Result]
+    ) -> None:
+        toy.edit("dvc.yaml", "data/noisy, train.py", "data/noisy, train.py, networks")
+        (toy.folder / "networks").mkdir()
+        (toy.folder / "networks/old.py").touch()
+        toy.commit("Depend on a folder")
+        (toy.folder / "networks/new one.py").touch()
+        (toy.folder / "notes.txt").touch()
+        with pytest.raises(DenoiserError, match=r"--commit: networks/new one\.py differ from the commit"):
+            go(toy, commit=True)
+        (toy.folder / ".git/info/exclude").write_text("new*\n")
+        go(toy, commit=True)
+        assert toy.git("status", "--porcelain") == "?? notes.txt"
+
     def test_where_nobody_said_who_commits_a_commit_is_made_all_the_same(
         self, toy: Toy, go: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -662,8 +723,34 @@ class TestProgram:
         json.loads(done.stdout)
         assert "from standard output" in done.stderr
 
+    def test_a_secret_breaks_no_json_and_blanks_out_no_outcome(self, toy: Toy) -> None:
+        toy.edit("params.yaml", "epochs: 30", "epochs: 13")
+        toy.edit("train.py", "brings bad luck", 'brings hor\\"se | battery')
+        done = toy.program("--json", MY_TOKEN="failed", MY_SECRET='hor"se | battery')
+        assert 'hor"se' not in done.stderr
+        result = json.loads(done.stdout)
+        assert result["outcome"] == "failed"
+        assert result["reasons"] == ["train.epochs = 13: brings ***.\n  Choose another."]
+        assert json.loads((toy.folder / "reports/retraining.json").read_text()) == result
+
+    def test_wrong_usage_is_reported_as_a_failure(self, toy: Toy) -> None:
+        assert toy.program("--dry-run", "--set", "train.epoch=3").returncode == 2
+        assert not (toy.folder / "reports").exists()
+        done = toy.program("--json", "--set", "train.epoch=3")
+        result = json.loads((toy.folder / "reports/retraining.json").read_text())
+        assert (done.returncode, result["outcome"], json.loads(done.stdout)) == (2, "failed", result)
+        assert "no such setting; did you mean epochs?" in result["reasons"][0]
+        assert "did you mean epochs?" in (toy.folder / "reports/retraining.md").read_text()
+
 
 class TestSummary:
+    def test_a_secret_is_blanked_out_whatever_a_table_makes_of_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MY_SECRET", "horse|battery")
+        monkeypatch.setenv("MY_TOKEN", "retrain")
+        text = markdown(Result(params_changed={"download.path": ("a", "horse|battery")}))
+        assert "| download.path | a | *** |" in text
+        assert text.startswith(MARKER)
+
     def test_credentials_are_blanked_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "correct horse")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "battery/staple")

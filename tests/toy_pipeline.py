@@ -21,7 +21,7 @@ stages:
     cmd: python train.py
     deps: [data/noisy, train.py]
     params: [seed, train]
-    outs: [models/denoiser.keras, reports/run.json]
+    outs: [models/denoiser.keras, reports/history.csv, reports/run.json]
   evaluate:
     cmd: python evaluate.py
     deps: [models/denoiser.keras, evaluate.py]
@@ -59,6 +59,9 @@ epochs = settings["train"]["epochs"]
 if epochs == 13:
     sys.exit("error: train.epochs = 13: brings bad luck.\\n  Choose another.")
 write("models/denoiser.keras", f"a model of {epochs} epochs")
+# 22 epochs are best on the validation pictures, and each training ends a little past its best
+best = 30 - abs(epochs - 22) / 10
+write("reports/history.csv", f"epoch,validation_psnr\\n1,{best}\\n{epochs},{best - 0.05}\\n")
 write("reports/run.json", json.dumps({"run_id": f"run-{epochs}"}))
 """,
     # 30 epochs are best

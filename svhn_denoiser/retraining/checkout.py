@@ -60,9 +60,11 @@ def show(commit: str, path: str) -> str | None:
         return None
 
 
-def changed_files() -> list[str]:
-    """Tracked files that differ from HEAD."""
-    return [line[3:] for line in git("status", "--porcelain", "--untracked-files=no", strip=False).splitlines()]
+def changed_files() -> tuple[list[str], list[str]]:
+    """Tracked files that differ from HEAD, and those that git neither tracks nor ignores; a new folder is one entry."""
+    lines = git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal", strip=False).split("\0")
+    changed = [line[3:] for line in lines if line and not line.startswith("??")]
+    return changed, [line[3:] for line in lines if line.startswith("??")]
 
 
 def differs(commit: str, path: str) -> bool:

@@ -1,5 +1,6 @@
 """The order of a retraining, from what changed to the verdict."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,12 +17,14 @@ from svhn_denoiser.json_files import read_json
 from svhn_denoiser.retraining import checkout, judging, kept, trials
 from svhn_denoiser.retraining.result import Outcome, Result, StageOutcome, Trial
 from svhn_denoiser.retraining.summary import verdict
+from svhn_denoiser.tables import read_csv
 
 if TYPE_CHECKING:
     from svhn_denoiser.retraining.pipeline import Pipeline
 
 _PARAMS, _LOCK = Path("params.yaml"), Path("dvc.lock")
 _METRICS = Path("reports/metrics.json")
+_HISTORY = Path("reports/history.csv")
 _RUN = Path("reports/run.json")
 _REGISTRATION = Path("reports/registration.json")
 _PICTURES = Path("reports/images")
@@ -64,6 +67,10 @@ def retrain(options: Options, result: Result, say: Callable[[str], None]) -> Non
     began = time.monotonic()
     try:
         job = _Job(options, result, say)
+        if options.dry_run:
+            # a dry run changes nothing, so it can look on while another retraining works
+            job.look()
+            return
         with checkout.alone(say), _no_orphans():
             job.run()
     finally:
@@ -78,33 +85,46 @@ class _Job:
         self.combinations = trials.combinations(options.chosen)
 
     def run(self) -> None:
+        kept.put_back(self.say)
+        self._find_changes()
+        if self.options.commit:
+            self._refuse_loose_changes()
+        if self.result.changes or self._is_unfinished() or self._is_registered_elsewhere():
+            self._work()
+        else:
+            self.result.outcome = Outcome.NOTHING_TO_DO
+            self._commit()
+
+    def look(self) -> None:
+        result = self.result
+        self._find_changes()
+        for stage in self.pipeline.affected(result.changes):
+            result.changes.setdefault(stage, ["it depends on what these make"])
+        if not result.changes and self._is_unfinished():
+            result.reasons = ["What an earlier run made here was not yet pushed, reported and recorded."]
+        work = result.changes or result.reasons or self._is_registered_elsewhere()
+        result.outcome = Outcome.WOULD_RUN if work else Outcome.NOTHING_TO_DO
+
+    def _find_changes(self) -> None:
         # imports DVC
         from svhn_denoiser.retraining.pipeline import Pipeline
 
         options, result = self.options, self.result
         result.report_only = options.report_only
-        kept.put_back(self.say)
-        text = _PARAMS.read_text(encoding="utf-8")
+        text, lock = kept.text_after(_PARAMS) or "", None
+        if kept.left_behind():
+            lock = kept.text_after(_LOCK) or ""
         settings.parse(text)
         self.texts = [_checked(trials.with_settings(text, combination)) for combination in self.combinations]
         result.commit = checkout.head()
         result.base = checkout.base(options.base)
-        if options.commit and not options.dry_run:
-            self._refuse_loose_changes()
         self.pipeline = Pipeline(options.remote)
-        self.changes = [self.pipeline.changes(_tree(each)) for each in self.texts]
+        self.changes = [self.pipeline.changes(_tree(each), lock) for each in self.texts]
         for changes in self.changes:
-            result.changes |= changes
+            for stage, reasons in changes.items():
+                known = result.changes.setdefault(stage, [])
+                known += [reason for reason in reasons if reason not in known]
         self._compare_settings(self.texts[-1])
-        if options.dry_run:
-            result.outcome = Outcome.WOULD_RUN if result.changes else Outcome.NOTHING_TO_DO
-            for stage in self.pipeline.affected(result.changes):
-                result.changes.setdefault(stage, ["it depends on what these make"])
-        elif result.changes or self._is_unfinished() or self._is_registered_elsewhere():
-            self._work()
-        else:
-            result.outcome = Outcome.NOTHING_TO_DO
-            self._commit()
 
     def _work(self) -> None:
         result = self.result
@@ -136,7 +156,8 @@ class _Job:
             _PARAMS.write_text(text, encoding="utf-8")
         changed = pipeline.changes(_tree(text))
         # its inputs, too, are wanted in any case
-        stages = [stage for stage in pipeline.restore_inputs([*changed, _REGISTER]) if stage != _REGISTER]
+        wanted = [*changed, _REGISTER, *self._to_be_validated(changed)]
+        stages = [stage for stage in pipeline.restore_inputs(wanted) if stage != _REGISTER]
         for stage in pipeline.order:
             if stage != _REGISTER:
                 result.stages.setdefault(stage, "unchanged")
@@ -148,17 +169,24 @@ class _Job:
             for stage, outcome in pipeline.run(phase).items():
                 result.stages[stage] = _stronger(result.stages[stage], outcome)
             self._push(f"what {' and '.join(phase)} made", phase)
-        result.trials.append(Trial(dict(combination), float(read_json(_METRICS)["denoised"]["psnr"])))
+        if len(self.combinations) > 1:
+            psnr = float(read_json(_METRICS)["denoised"]["psnr"])
+            result.trials.append(Trial(dict(combination), _best_validation_psnr(), psnr))
+
+    def _to_be_validated(self, changed: Mapping[str, Any]) -> list[str]:
+        # the trials of a sweep are compared by the history, which the registration does not need
+        if len(self.combinations) == 1 or _TRAIN in self.pipeline.affected(changed):
+            return []
+        return [] if self.pipeline.restore(str(_HISTORY)) else [_TRAIN]
 
     def _take_best(self) -> None:
-        result = self.result
-        best = max(range(len(result.trials)), key=lambda number: result.trials[number].psnr)
-        if best != len(result.trials) - 1:
+        result, best = self.result, len(self.combinations) - 1
+        if result.trials:
+            best = max(range(len(result.trials)), key=lambda number: result.trials[number].validation_psnr)
+        if best != len(self.combinations) - 1:
             self.say(f"the best of {len(result.trials)}: {_shown(self.combinations[best])}")
             self._train(self.combinations[best], self.texts[best])
             result.trials.pop()
-        if len(self.combinations) == 1:
-            result.trials.clear()
         result.metrics = read_json(_METRICS)
         result.run_id = read_json(_RUN)["run_id"]
         result.pictures = [str(picture) for picture in sorted(_PICTURES.glob("*.png"))]
@@ -215,7 +243,9 @@ class _Job:
         self.result.params_changed = trials.differences(before, _tree(text))
 
     def _refuse_loose_changes(self) -> None:
-        loose = sorted(set(checkout.changed_files()) - {str(_LOCK)})
+        changed, new = checkout.changed_files()
+        # a new file that no stage depends on, such as a note or a log of CI, is in no hash of dvc.lock
+        loose = sorted({*changed, *self.pipeline.watched(new)} - {str(_LOCK)})
         if loose:
             raise DenoiserError(
                 f"--commit: {', '.join(loose)} differ from the commit. Commit them first: {_LOCK} says what was made "
@@ -224,7 +254,7 @@ class _Job:
 
     def _is_unfinished(self) -> bool:
         # stopped after the last stage, before it was pushed, reported and committed
-        return checkout.differs("HEAD", str(_LOCK)) and not kept.finished()
+        return kept.text_after(_LOCK) != checkout.show("HEAD", str(_LOCK)) and not kept.finished()
 
     def _is_registered_elsewhere(self) -> bool:
         known = None if self.result.report_only else self.pipeline.read(str(_REGISTRATION), "HEAD")
@@ -297,6 +327,12 @@ def _stronger(one: StageOutcome, other: StageOutcome) -> StageOutcome:
 
 def _tree(text: str) -> dict[str, Any]:
     return YAML(typ="safe", pure=True).load(text) or {}
+
+
+def _best_validation_psnr() -> float:
+    # of the epoch that was kept; a training that once was no number has not lost for that
+    every = [float(row["validation_psnr"]) for row in read_csv(_HISTORY)]
+    return max((psnr for psnr in every if not math.isnan(psnr)), default=-math.inf)
 
 
 def _shown(combination: Mapping[str, Any]) -> str:

@@ -50,19 +50,27 @@ def settings_put_back(texts: Sequence[str]) -> Iterator[Keep]:
 
 def put_back(say: Callable[[str], None] = lambda _: None) -> None:
     """Undo the settings of a retraining that did not keep them; what a person wrote or checked out since stays."""
-    if not _WRITTEN.exists():
-        return
-    if _is_left_behind():
-        for file in _FILES:
+    if left_behind():
+        # params.yaml last: by its text it is known that this is still to be done
+        for file in reversed(_FILES):
             if (_BEFORE / file.name).exists():
                 shutil.copy(_BEFORE / file.name, file)
             else:
                 file.unlink(missing_ok=True)
         say("params.yaml and dvc.lock are again as they were before a retraining that was stopped")
-    shutil.rmtree(_BEFORE)
+    shutil.rmtree(_BEFORE, ignore_errors=True)
 
 
-def _is_left_behind() -> bool:
+def text_after(file: Path) -> str | None:
+    """What params.yaml or dvc.lock is once :func:`put_back` was called; None where there is none then."""
+    where = _BEFORE / file.name if left_behind() else file
+    return where.read_text(encoding="utf-8") if where.exists() else None
+
+
+def left_behind() -> bool:
+    """Whether there are settings of a retraining that was stopped before it put them back."""
+    if not _WRITTEN.exists():
+        return False
     written = json.loads(_WRITTEN.read_text(encoding="utf-8"))
     # another commit may have these very settings, and has a dvc.lock of its own
     return head() == written["head"] and _FILES[0].read_text(encoding="utf-8") in written["texts"]
@@ -79,5 +87,4 @@ def finished() -> bool:
 
 
 def _state() -> str:
-    lock = _FILES[1]
-    return hashlib.sha256(lock.read_bytes() if lock.exists() else b"").hexdigest()
+    return hashlib.sha256((text_after(_FILES[1]) or "").encode()).hexdigest()

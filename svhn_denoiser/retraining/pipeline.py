@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 from dvc.api import read
@@ -15,6 +16,7 @@ from dvc.dependency import ParamsDependency
 from dvc.exceptions import CheckoutError, DvcException
 from dvc.repo import Repo
 from dvc.stage.cache import RunCacheNotSupported
+from dvc.stage.loader import StageLoader
 from ruamel.yaml import YAML
 
 from svhn_denoiser.errors import DenoiserError
@@ -74,18 +76,21 @@ class Pipeline:
                 f"Its credentials come from the environment: see docs/remote.md."
             ) from error
 
-    def changes(self, settings: Mapping[str, Any]) -> dict[str, list[str]]:
+    def changes(self, settings: Mapping[str, Any], lock: str | None = None) -> dict[str, list[str]]:
         """Why stages are no longer what dvc.lock says, for each that changed itself.
 
         What lies in the working folder as their outputs does not matter: it can be restored.
 
         Args:
             settings: the tree of params.yaml, perhaps with other values than the file has.
+            lock: a text to go by in the place of dvc.lock's.
         """
         with _explained():
             self.repo.close()
             self.repo = Repo(".", remote=self.remote)  # DVC reads settings and dvc.lock once
             stages = self._stages()
+            if lock is not None:
+                _go_by(lock, stages)
             made = {out.fs_path: out for stage in stages for out in stage.outs}
             reasons = {stage.addressing: list(_reasons(stage, made, settings)) for stage in stages}
         return {stage: why for stage, why in reasons.items() if why}
@@ -97,6 +102,26 @@ class Pipeline:
             if any(maker.addressing in found for maker in self.repo.index.graph.successors(stage)):
                 found.add(stage.addressing)
         return [stage for stage in self.order if stage in found]
+
+    def watched(self, files: Iterable[str]) -> list[str]:
+        """Those of these files and folders that stages depend on, or that hold what they depend on."""
+        root = Path(self.repo.root_dir)
+        deps = {Path(dep.fs_path) for stage in self._stages() for dep in stage.deps}
+        return [
+            file
+            for file in files
+            if any((root / file).is_relative_to(dep) or dep.is_relative_to(root / file) for dep in deps)
+            and not self.repo.dvcignore.is_ignored_file(str(root / file))
+        ]
+
+    def restore(self, path: str) -> bool:
+        """Bring an output into the working folder, from the cache or the remote; False where it is nowhere.
+
+        Raises:
+            DenoiserError: the remote broke off.
+        """
+        with _explained(), on_standard_error(self.output):
+            return any(self._restore(out) for stage in self._stages() for out in stage.outs if out.def_path == path)
 
     def restore_inputs(self, stages: Iterable[str]) -> list[str]:
         """Bring what these stages read and others make into the working folder, from the cache or the remote.
@@ -214,6 +239,14 @@ def locked_settings(lock: str) -> dict[str, Any]:
     for stage in (YAML(typ="safe", pure=True).load(lock) or {}).get("stages", {}).values():
         found |= leaves(stage.get("params", {}).get(PARAMS, {}))
     return found
+
+
+def _go_by(lock: str, stages: Iterable[Any]) -> None:
+    locked = (YAML(typ="safe", pure=True).load(lock) or {}).get("stages", {})
+    for stage in stages:
+        known = locked.get(stage.name) or {"cmd": None}
+        StageLoader.fill_from_lock(stage, known)
+        stage.cmd_changed = known["cmd"] != stage.cmd
 
 
 def _reasons(stage: Any, made: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:

@@ -30,12 +30,17 @@ EXIT_CODES = {
 class Trial:
     """One combination of the swept settings.
 
+    The best one is chosen on the validation pictures. The gate judges it on the test pictures: on those, the best of
+    many is in part the luckiest, and would beat a champion that is as good.
+
     Attributes:
         settings: those of `--set`, by dotted name.
-        psnr: mean PSNR in dB on the test pictures.
+        validation_psnr: mean PSNR in dB on the validation pictures, of the best epoch.
+        psnr: the same on the test pictures.
     """
 
     settings: dict[str, Any]
+    validation_psnr: float
     psnr: float
 
 

@@ -21,9 +21,9 @@ _MOST_REASONS = 5
 
 def markdown(result: Result) -> str:
     """The whole summary."""
-    parts = [MARKER, f"### {verdict(result)}", *_reasons(result), *_metrics(result), *_trials(result)]
+    parts = [f"### {verdict(result)}", *_reasons(result), *_metrics(result), *_trials(result)]
     parts += [*_settings(result), *_stages(result), *_notes(result), *_names(result)]
-    return masked("\n\n".join(parts) + "\n")
+    return f"{MARKER}\n\n" + masked("\n\n".join(parts)) + "\n"
 
 
 def verdict(result: Result) -> str:
@@ -87,12 +87,16 @@ def _trials(result: Result) -> Iterable[str]:
     if len(result.trials) < 2:
         return
     names = list(result.trials[0].settings)
-    best = max(trial.psnr for trial in result.trials)
+    best = max(trial.validation_psnr for trial in result.trials)
     rows = [
-        [*(_value(trial.settings[name]) for name in names), f"{trial.psnr:.2f}{' ← best' * (trial.psnr == best)}"]
+        [
+            *(_value(trial.settings[name]) for name in names),
+            f"{trial.validation_psnr:.2f}{' ← best' * (trial.validation_psnr == best)}",
+            f"{trial.psnr:.2f}",
+        ]
         for trial in result.trials
     ]
-    yield _table([*names, "PSNR (dB)"], rows)
+    yield _table([*names, "validation PSNR (dB)", "test PSNR (dB)"], rows)
 
 
 def _settings(result: Result) -> Iterable[str]:
@@ -167,4 +171,5 @@ def _code(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    # masked here, too: a secret that a table has escaped is not found any more
+    return " ".join(masked(text).split())
