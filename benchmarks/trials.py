@@ -117,8 +117,11 @@ NETWORKS: dict[str, Trial] = {
     **{name: _in_place(name) for name in CANDIDATE_NAMES},
 }
 
-# where the gains end: with the default's number of steps, from other pictures
+# where the gains end: with the default's time, or its number of steps from other pictures
 CEILING: dict[str, Trial] = {
+    "residual-unet": CONTESTANTS["residual-unet"],
+    "width: 16, trained long": Trial({"train.width": 16}, as_long_as="residual-unet"),
+    "width: 24, trained long": Trial({"train.width": 24}, as_long_as="residual-unet"),
     "half of the pictures, trained long": Trial({"train.epochs": 60}, data="half"),
     "drawn numbers besides, trained long": Trial({"train.epochs": 15}, data="drawn besides"),
     "drawn numbers first, trained long": Trial(data="drawn first"),
