@@ -2,8 +2,8 @@
 
     python -m benchmarks.blind [--data FOLDER]
 
-Scores the networks that `python -m benchmarks.train` left in benchmarks/models - `blind`, `sensor`, `mixed`,
-`sigma-…` and `residual-unet` - on the same pictures in one process, and writes benchmarks/BLIND.md.
+Scores the networks that `python -m benchmarks.train` left in benchmarks/models - `blind`, `blind-small`, `sensor`,
+`mixed`, `sigma-…` and `residual-unet` - on the same pictures in one process, and writes benchmarks/BLIND.md.
 """
 
 import argparse
@@ -31,7 +31,8 @@ from svhn_denoiser.scores import BLOCK, Denoiser, Pictures, Scores, bootstrap_in
 OUTPUT = ROOT / "benchmarks/BLIND.md"
 MODELS = ROOT / "benchmarks/models"
 KINDS: tuple[NoiseKind, ...] = ("gaussian", "poisson", "poisson-gaussian", "speckle", "salt-and-pepper", "jpeg")
-FOR_ALL = ("blind", "sensor", "mixed")
+GAUSSIAN = ("blind", "blind-small")
+FOR_ALL = (*GAUSSIAN, "sensor", "mixed")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -71,8 +72,9 @@ def _page(given: sample.Sample, networks: dict[str, Denoiser], settings: Params,
         "Written by `python -m benchmarks.blind` ([how](README.md)): all networks on the same pictures in one process. "
         "What each was trained on: [recipes.yaml](../recipes.yaml) and `benchmarks/trials.py`.",
         "## Over strengths of Gaussian noise",
-        "Mean PSNR in dB. The last column is what not being told the strength costs: `blind` less the network that was "
-        "trained for that strength alone, picture by picture, with its 95 % interval.",
+        "Mean PSNR in dB. The last columns are what not being told the strength costs: the network for all strengths "
+        "less the one that was trained for that strength alone, picture by picture, with its 95 % interval. `blind` is "
+        "deeper than those and trained for longer, `blind-small` like them.",
         _levels(clean, networks, settings),
         "## Pictures without noise",
         "What is left of a clean picture after denoising.",
@@ -89,6 +91,7 @@ def _page(given: sample.Sample, networks: dict[str, Denoiser], settings: Params,
 def _levels(clean: NDArray[np.uint8], networks: dict[str, Denoiser], settings: Params) -> str:
     interval = partial(bootstrap_interval, samples=settings.evaluate.bootstrap_samples, seed=settings.seed)
     present = [name for name in FOR_ALL if name in networks]
+    told = [name for name in present if name in GAUSSIAN]
     rows = []
     for sigma in SIGMAS:
         noisy = _noisy(clean, settings.generate.noise.model_copy(update={"strength": sigma}), settings)
@@ -96,11 +99,12 @@ def _levels(clean: NDArray[np.uint8], networks: dict[str, Denoiser], settings: P
         row = [f"{sigma:g}", _psnr(_scores(clean, noisy, _unchanged)), *map(_psnr, scores.values())]
         alone = networks.get(ALONE[sigma])
         if alone is None:
-            rows.append([*row, "–", "–"])
+            rows.append([*row, "–", *("–" for _ in told)])
             continue
         theirs = _scores(clean, noisy, alone)
-        rows.append([*row, _psnr(theirs), difference(scores["blind"].psnr - theirs.psnr, interval, "+.2f")])
-    return table(["sigma", "noisy", *present, "trained for it alone", "cost of not knowing"], rows)
+        costs = [difference(scores[name].psnr - theirs.psnr, interval, "+.2f") for name in told]
+        rows.append([*row, _psnr(theirs), *costs])
+    return table(["sigma", "noisy", *present, "trained for it alone", *(f"cost to {name}" for name in told)], rows)
 
 
 def _without_noise(clean: NDArray[np.uint8], networks: dict[str, Denoiser]) -> str:

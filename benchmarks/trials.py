@@ -68,6 +68,8 @@ CONTESTANTS: dict[str, Trial] = {
 # one network for all strengths beside one for each: benchmarks.blind
 BLIND: dict[str, Trial] = {
     "blind": Trial(recipe="blind"),
+    # as deep as the default, and trained as long
+    "blind-small": Trial({"generate.noise.strength": [0.01, 0.3], "train.noise_map": True}),
     "sensor": Trial(recipe="sensor"),
     "mixed": Trial(recipe="mixed"),
     **{name: Trial({"generate.noise.strength": sigma}) for sigma, name in ALONE.items()},
