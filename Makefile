@@ -60,7 +60,7 @@ retrain: $(READY)  ## train what changed, compare, register what is better (opti
 
 test: $(READY)  ## every test
 	@# a worker a core; each file by one worker and in its order, as its tests share what is slow to make
-	@python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
+	@python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)  ## ruff, mypy, and what checks the workflows
 	@ruff check . && ruff format --check . && mypy

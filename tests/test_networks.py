@@ -91,6 +91,23 @@ class TestNoiseMap:
         assert np.abs(weak - strong).mean() > 0.5
         assert weak.std(axis=(1, 2)).max() < 0.5, "the noise is the same everywhere"
 
+    def test_the_first_layer_sees_it_and_all_others_are_tuned_to_it(self, network, pictures):
+        rng = np.random.default_rng(0)
+        network.set_weights([rng.normal(0, 0.05, weight.shape) for weight in network.get_weights()])
+        noisy = pictures[:4].astype(np.float32) / 255
+        before = network.predict_on_batch(noisy)
+        first = [layer for layer in network.layers if getattr(layer, "kernel_size", None) == (3, 3)][1]
+        assert first.kernel.shape == (3, 3, 4, 8)
+        first.kernel.assign(first.kernel * np.array([1, 1, 1, 0])[:, None])
+        blind = network.predict_on_batch(noisy)
+        assert np.abs(blind - before).max() > 1e-4
+        tuning = [layer for layer in network.layers if getattr(layer, "kernel_size", None) == (1, 1)]
+        # a factor and an offset: four blocks, two skips, the way in and the way out
+        assert len(tuning) == 2 * (4 + 4)
+        for layer in tuning:
+            layer.kernel.assign(0 * layer.kernel)
+        assert np.abs(network.predict_on_batch(noisy) - blind).max() > 1e-4
+
     def test_pictures_without_noise_are_taken_for_those_with_the_weakest(self):
         around = keras.Input((None, None, 1))
         closeness = keras.Model(around, noise_tuning._closeness(around))
