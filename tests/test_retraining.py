@@ -619,7 +619,7 @@ class TestCommits:
         hook.chmod(0o755)
         done = toy.program("--commit", "--json")
         assert (done.returncode, json.loads(done.stdout)["outcome"]) == (1, "failed")
-        said = "Failed after version 1 was made champion: the next run pushes and records it."
+        said = "Failed after version 1 was made champion: the same command again pushes and records it."
         assert f"### {said}" in (toy.folder / "reports/retraining.md").read_text()
         hook.unlink()
         assert toy.program("--commit").returncode == 0
@@ -792,7 +792,7 @@ class TestSummary:
             ),
             (
                 Result(Outcome.FAILED, version=3, champion_before=2, champion_after=3),
-                "Failed after version 3 was made champion: the next run pushes and records it.",
+                "Failed after version 3 was made champion: the same command again pushes and records it.",
             ),
         ],
     )

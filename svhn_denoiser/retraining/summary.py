@@ -33,7 +33,7 @@ def verdict(result: Result) -> str:
     before, version = result.champion_before, result.version
     match result.outcome:
         case Outcome.FAILED if version is not None and version == result.champion_after != before:
-            return f"Failed after version {version} was made champion: the next run pushes and records it."
+            return f"Failed after version {version} was made champion: the same command again pushes and records it."
         case Outcome.FAILED:
             return "Failed: nothing was promoted."
         case Outcome.NOTHING_TO_DO if version is not None and version == result.champion_after:
