@@ -37,7 +37,7 @@ $(READY): requirements/lock.txt pyproject.toml
 
 gpu: $(READY)  ## the CUDA libraries for TensorFlow (Linux, NVIDIA)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/gpu.txt
-	@$(VENV)/bin/python -c 'from svhn_denoiser.backend import keras; import tensorflow as tf; \
+	@$(VENV)/bin/python -c 'from svhn_denoiser.networks.backend import keras; import tensorflow as tf; \
 		print("TensorFlow sees", len(tf.config.list_physical_devices("GPU")), "GPU(s)")'
 
 s3: $(READY)  ## DVC's plug-in for remotes that speak S3

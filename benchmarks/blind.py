@@ -19,14 +19,14 @@ from benchmarks.facts import machine, versions
 from benchmarks.results import difference, table
 from benchmarks.sample import ROOT
 from benchmarks.trials import ALONE, BLIND, SIGMAS
-from svhn_denoiser import params, stage
+from svhn_denoiser import params, program
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.evaluation import kept
-from svhn_denoiser.json_files import read_json
+from svhn_denoiser.evaluation.scores import BLOCK, Denoiser, Pictures, Scores, bootstrap_interval, joined, score
+from svhn_denoiser.evaluation.suite import kept
+from svhn_denoiser.files import read_json
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import as_bytes, as_float
 from svhn_denoiser.params import NoiseKind, NoiseSettings, Params
-from svhn_denoiser.scores import BLOCK, Denoiser, Pictures, Scores, bootstrap_interval, joined, score
 
 OUTPUT = ROOT / "benchmarks/BLIND.md"
 MODELS = ROOT / "benchmarks/models"
@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _networks(folder: Path) -> dict[str, Denoiser]:
-    from svhn_denoiser.inference import denoise, load_model
+    from svhn_denoiser.networks.inference import denoise
+    from svhn_denoiser.networks.model_file import load_model
 
     files = {name: folder / f"{name}.keras" for name in BLIND}
     found: dict[str, Denoiser] = {
@@ -171,4 +172,4 @@ def _facts(given: sample.Sample, settings: Params, models: Path) -> str:
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    program.run(main)

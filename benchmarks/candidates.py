@@ -6,7 +6,7 @@ Figures: docs/network.md.
 from collections.abc import Callable
 from functools import partial
 
-from svhn_denoiser.backend import keras
+from svhn_denoiser.networks.backend import keras
 
 _layers = keras.layers
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measuring import Method
-from svhn_denoiser import baselines
+from svhn_denoiser.evaluation import baselines
+from svhn_denoiser.evaluation.scores import Denoiser, Pictures
 from svhn_denoiser.pairs import as_bytes, as_float
 from svhn_denoiser.params import Baseline
-from svhn_denoiser.scores import Denoiser, Pictures
 
 BM3D = "bm3d"
 NOISY = "noisy"

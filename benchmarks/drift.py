@@ -22,7 +22,7 @@ from scipy.stats import ks_2samp
 from benchmarks.alterations import ADDED_NOISE, OTHER_NOISE, SCENE, Alteration, Pictures, noisy
 from benchmarks.facts import machine, public, versions
 from benchmarks.sample import ROOT
-from svhn_denoiser import mat_format, stage
+from svhn_denoiser import mat_format, program
 from svhn_denoiser.drift import words
 from svhn_denoiser.drift.collection import runs
 from svhn_denoiser.drift.comparison import ALPHA, TOLERATED, Finding, Floats, Sample, compare
@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
 def _model(file: Path | None) -> Denoise | None:
     if file is None:
         return None
-    from svhn_denoiser import inference
+    from svhn_denoiser.networks import inference
 
     return partial(inference.denoise, inference.load_model(file))
 
@@ -278,4 +278,4 @@ def _table(head: list[str], rows: list[list[str]], left: int = 1) -> str:
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    program.run(main)

@@ -8,8 +8,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from svhn_denoiser.evaluation.scores import Denoiser, Pictures, Scores, joined, score
 from svhn_denoiser.pairs import Pairs, as_float
-from svhn_denoiser.scores import Denoiser, Pictures, Scores, joined, score
 
 # a method is timed so many times at the least, and for so many seconds altogether
 LEAST_TIMINGS = 5

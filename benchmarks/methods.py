@@ -18,9 +18,9 @@ from benchmarks.facts import facts, public
 from benchmarks.measuring import Method, Missing, Result, measure
 from benchmarks.sample import ROOT
 from benchmarks.trials import CONTESTANTS
-from svhn_denoiser import params, stage
+from svhn_denoiser import params, program
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.scores import bootstrap_interval
+from svhn_denoiser.evaluation.scores import bootstrap_interval
 
 OUTPUT = ROOT / "benchmarks/RESULTS.md"
 CHART = "psnr-speed.svg"
@@ -210,4 +210,4 @@ def _write(path: Path, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    program.run(main)

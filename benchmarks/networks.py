@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import Cost, Method
-from svhn_denoiser.backend import keras
-from svhn_denoiser.device import choose
-from svhn_denoiser.inference import denoise, load_model
-from svhn_denoiser.json_files import read_json
+from svhn_denoiser.files import read_json
+from svhn_denoiser.networks.backend import keras
+from svhn_denoiser.networks.inference import denoise
+from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.params import TrainSettings
+from svhn_denoiser.training.device import choose
 
 BATCH = 256
 

@@ -106,7 +106,8 @@ def _against(bm3d: Result, ran: Sequence[Result], interval: Interval) -> str:
 
 def _notes(ran: Sequence[Result], bm3d: Result | None) -> list[str]:
     notes = [
-        "**PSNR** and **SSIM** are means over the pictures, each scored by itself (`svhn_denoiser/metrics.py`); "
+        "**PSNR** and **SSIM** are means over the pictures, each scored by itself "
+        "(`svhn_denoiser/evaluation/metrics.py`); "
         "**pooled** is the PSNR of the mean squared error of all pictures together. The **intervals** are bootstraps "
         "over pictures. Neighbouring pictures may be crops of one house number and alike: for other houses the "
         "intervals would be somewhat wider.",

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.json_files import read_json
+from svhn_denoiser.evaluation.scores import BLOCK
+from svhn_denoiser.files import read_json
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_bytes, as_float
 from svhn_denoiser.params import Params
-from svhn_denoiser.scores import BLOCK
-from svhn_denoiser.sources import RECORD, official
+from svhn_denoiser.sources import official
+from svhn_denoiser.sources.fetch import RECORD
 from svhn_denoiser.sources.synthetic import draw
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -21,15 +21,15 @@ import numpy as np
 from benchmarks.facts import machine, versions
 from benchmarks.sample import ROOT
 from benchmarks.trials import CEILING, CHOICES, NETWORKS, TRIALS, Trial
-from svhn_denoiser import generation, params, recipes, stage
+from svhn_denoiser import generation, params, program, recipes
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.json_files import read_json, write_json
+from svhn_denoiser.files import read_json, write_json
 from svhn_denoiser.pairs import Pairs, read
 from svhn_denoiser.params import Params
 from svhn_denoiser.sources.synthetic import draw
 
 if TYPE_CHECKING:
-    from svhn_denoiser.training import Epoch, Training
+    from svhn_denoiser.training.fitting import Epoch, Training
 
 MODELS = ROOT / "benchmarks/models"
 
@@ -147,10 +147,11 @@ def _fit(
 
 
 def _training(settings: Params, trial: Trial, pairs: Pairs, validation: Pairs, states: Path) -> "Training":
-    from svhn_denoiser import device, networks
-    from svhn_denoiser.training import Training
+    from svhn_denoiser.networks import architectures
+    from svhn_denoiser.training import device
+    from svhn_denoiser.training.fitting import Training
 
-    build: Callable[[params.TrainSettings], Any] = networks.build
+    build: Callable[[params.TrainSettings], Any] = architectures.build
     if trial.network:
         from benchmarks.candidates import CANDIDATES
 
@@ -212,4 +213,4 @@ def _joined(one: Pairs, other: Pairs) -> Pairs:
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    program.run(main)

@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from svhn_denoiser import params, sources
-from svhn_denoiser.stage import run
+from svhn_denoiser import params
+from svhn_denoiser.program import run
+from svhn_denoiser.sources import fetch
 
 
 def main() -> None:
     """Fetch the pictures of the configured source."""
     settings = params.load()
-    sources.fetch(settings.download, settings.seed, Path("data/raw"))
+    fetch.fetch(settings.download, settings.seed, Path("data/raw"))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from svhn_denoiser import evaluation, pairs, params, stage, tables
-from svhn_denoiser.json_files import read_json, write_json
+from svhn_denoiser import files, pairs, params, program
+from svhn_denoiser.evaluation import suite
+from svhn_denoiser.files import read_json, write_json
 from svhn_denoiser.report import html
 from svhn_denoiser.report.sheets import sheet
 
@@ -14,24 +15,25 @@ def main() -> None:
     """Read the model and the test pairs; write all of reports/ that is about scores."""
     settings = params.load()
     # imports TensorFlow: a wrong setting is said before
-    from svhn_denoiser.inference import denoise, load_model
+    from svhn_denoiser.networks.inference import denoise
+    from svhn_denoiser.networks.model_file import load_model
 
     reports = Path("reports")
     test = pairs.read(Path("data/noisy"), "test")
     denoiser = partial(denoise, load_model(Path("models/denoiser.keras")))
-    result = evaluation.evaluate(settings, test, denoiser, lambda part: print(f"scoring: {part}", flush=True))
+    result = suite.evaluate(settings, test, denoiser, lambda part: print(f"scoring: {part}", flush=True))
     images = {name: sheet(test, chosen, denoiser) for name, chosen in result.showcase.items()}
 
     write_json(reports / "metrics.json", result.metrics)
     for name, rows in result.tables.items():
-        tables.write_csv(reports / f"{name}.csv", rows)
+        files.write_csv(reports / f"{name}.csv", rows)
     shutil.rmtree(reports / "images", ignore_errors=True)  # by hand, it may hold links into DVC's cache
     (reports / "images").mkdir(parents=True)
     for name, png in images.items():
         (reports / "images" / f"{name}.png").write_bytes(png)
     page = html.render(
         metrics=result.metrics,
-        history=tables.read_csv(reports / "history.csv"),
+        history=files.read_csv(reports / "history.csv"),
         **result.tables,
         run=read_json(reports / "run.json"),
         images=images,
@@ -44,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    program.run(main)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from svhn_denoiser import generation, params, stage
+from svhn_denoiser import generation, params, program
 
 
 def main() -> None:
@@ -20,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    program.run(main)

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from svhn_denoiser import pairs, params
-from svhn_denoiser.json_files import read_json, write_json
-from svhn_denoiser.stage import run
+from svhn_denoiser.files import read_json, write_json
+from svhn_denoiser.program import run
 
 
 def main() -> None:
     """Read the model, its scores and its run; write reports/registration.json."""
     settings = params.load()
     # imports TensorFlow and MLflow: a wrong setting is said before
-    from svhn_denoiser.registration import Trained, register
+    from svhn_denoiser.registry.registration import Trained, register
 
     reports = Path("reports")
     trained = Trained(

@@ -5,21 +5,23 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from svhn_denoiser import pairs, params, stage, tables
+from svhn_denoiser import files, pairs, params, program
 
 
 def main() -> None:
     """Read data/noisy, write models/denoiser.keras, reports/history.csv and reports/run.json."""
     settings = params.load()
     # these import TensorFlow and MLflow: a wrong setting is said before
-    from svhn_denoiser import device, tracking
     from svhn_denoiser.networks.model_file import save
-    from svhn_denoiser.training import Epoch, Training, samples
-    from svhn_denoiser.training_progress import TrainingProgress
+    from svhn_denoiser.tracking.location import repository_root
+    from svhn_denoiser.tracking.runs import RUN_FILE, training_run, write_run
+    from svhn_denoiser.training import device
+    from svhn_denoiser.training.fitting import Epoch, Training, samples
+    from svhn_denoiser.training.progress_line import TrainingProgress
 
     chosen = device.choose(settings.train)
     train, validation = (pairs.read(Path("data/noisy"), split) for split in ("train", "validation"))
-    training = Training(settings, train, validation, chosen, tracking.root() / ".resume")
+    training = Training(settings, train, validation, chosen, repository_root() / ".resume")
     print(f"{settings.train.network} on {chosen.description}: {len(train):,} pictures, {len(validation):,} to validate")
     lock = training.lock()
     try:
@@ -32,7 +34,7 @@ def main() -> None:
             print(f"going on after epoch {len(progress.history)}, where an earlier training was interrupted")
         tags = {"device": chosen.description, "precision": chosen.precision(settings.train)}
         with (
-            tracking.training_run(settings, run_id=progress.run_id, resumed=progress.resumed, tags=tags) as run,
+            training_run(settings, run_id=progress.run_id, resumed=progress.resumed, tags=tags) as run,
             TrainingProgress(settings.train.epochs, len(training.batches)) as shown,
         ):
             progress.run_id = run.run_id
@@ -46,11 +48,11 @@ def main() -> None:
             run.set_tags({"best_epoch": str(progress.best_epoch)})
             run.log_pictures({"clean-noisy-denoised": samples(model, validation)}, progress.best_epoch)
         save(model, Path("models/denoiser.keras"))
-        tables.write_csv(Path("reports/history.csv"), [asdict(row) for row in progress.history])
-        tracking.write_run(tracking.RUN_FILE, run.store, run.run_id)
+        files.write_csv(Path("reports/history.csv"), [asdict(row) for row in progress.history])
+        write_run(RUN_FILE, run.store, run.run_id)
         training.forget()
     print(f"best: epoch {progress.best_epoch}, {progress.best_psnr:.2f} dB on the validation pictures")
 
 
 if __name__ == "__main__":
-    stage.run(main)
+    program.run(main)

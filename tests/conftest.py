@@ -47,10 +47,11 @@ def real_svhn() -> Path:
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with its tables and nothing in them: making one takes seconds, copying it none."""
-    from svhn_denoiser import tracking
 
     database = tmp_path_factory.mktemp("template") / "mlflow.db"
-    tracking.MlflowClient(f"sqlite:///{database}").search_experiments()
+    from mlflow import MlflowClient
+
+    MlflowClient(f"sqlite:///{database}").search_experiments()
     return database
 
 

@@ -11,11 +11,12 @@ import pytest
 
 from benchmarks import classical, measuring, methods, plot, results, sample
 from benchmarks.measuring import Method, Result, measure
-from svhn_denoiser import baselines, generation, mat_format, pairs
+from svhn_denoiser import generation, mat_format, pairs
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.metrics import psnr, psnr_of_mse, ssim
+from svhn_denoiser.evaluation import baselines
+from svhn_denoiser.evaluation.metrics import psnr, psnr_of_mse, ssim
+from svhn_denoiser.evaluation.scores import bootstrap_interval
 from svhn_denoiser.pairs import Pairs, as_float
-from svhn_denoiser.scores import bootstrap_interval
 from svhn_denoiser.sources.synthetic import draw
 from tests.example_settings import ROOT, changed
 
@@ -225,7 +226,8 @@ def model_file(tmp_path_factory) -> Path:
 
 class TestNetworks:
     def test_a_named_model_is_scored_with_its_cost(self, raw, tmp_path, model_file, test_split):
-        from svhn_denoiser.inference import denoise, load_model
+        from svhn_denoiser.networks.inference import denoise
+        from svhn_denoiser.networks.model_file import load_model
 
         page = run(raw, tmp_path / "results.md", "--model", f"mine={model_file}", "--only", "mine")
         row = tables(page)["Denoisers side by side"]["mine"]
@@ -245,7 +247,7 @@ class TestNetworks:
 
     def test_multiply_adds_are_those_of_the_layers_at_their_resolutions(self, settings):
         from benchmarks.networks import cost
-        from svhn_denoiser.networks import build
+        from svhn_denoiser.networks.architectures import build
 
         dncnn = build(changed(settings, train__network="dncnn").train)
         assert cost(dncnn).multiply_adds == 3 * 64 * 9 + 15 * 64 * 64 * 9 + 64 * 3 * 9
@@ -258,7 +260,7 @@ class TestNetworks:
 
     def test_a_layer_that_is_used_twice_counts_twice(self):
         from benchmarks.networks import cost
-        from svhn_denoiser.backend import keras
+        from svhn_denoiser.networks.backend import keras
 
         noisy = keras.Input((None, None, 3))
         shared = keras.layers.Conv2D(3, 3, padding="same")
@@ -267,7 +269,7 @@ class TestNetworks:
 
     def test_a_layer_of_an_unknown_kind_makes_no_count_rather_than_a_wrong_one(self):
         from benchmarks.networks import cost
-        from svhn_denoiser.backend import keras
+        from svhn_denoiser.networks.backend import keras
 
         noisy = keras.Input((None, None, 3))
         mixed = keras.layers.EinsumDense("nhwc,cd->nhwd", (None, None, 3))(noisy)

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from svhn_denoiser import cli, registry, tracking
-from svhn_denoiser.backend import keras
-from svhn_denoiser.tracking import Store
+from svhn_denoiser import cli
+from svhn_denoiser.networks.backend import keras
+from svhn_denoiser.registry import promotion, versions
+from svhn_denoiser.tracking.store import Store, connect
 from tests.example_settings import ROOT
 
 _RNG = np.random.default_rng(2)
@@ -54,13 +55,13 @@ def champion(store_folder: Path, model_files: list[Path]) -> Callable[[int], Sto
     """Registers models, each promoted over the one before; the last one is champion."""
 
     def register(count: int) -> Store:
-        store = tracking.connect()
+        store = connect()
         for number, file in enumerate(model_files[:count]):
             run = store.client.create_run(store.experiment_id).info.run_id
             tags = {"psnr": f"{30.5 + number}", "ssim": "0.91234", "noisy_psnr": "20.25", "data_source": "synthetic"}
             model = keras.saving.load_model(file)
-            added = registry.add(store, model, sha256=registry.sha256_of(file), run_id=run, tags=tags)
-            registry.promote(store, added, over=registry.champion(store), by="gate", reason="better")
+            added = versions.add(store, model, sha256=versions.sha256_of(file), run_id=run, tags=tags)
+            promotion.promote(store, added, over=versions.champion(store), by="gate", reason="better")
         return store
 
     return register
@@ -170,13 +171,13 @@ class TestRegistry:
         assert invoke("registry", "promote", "1", "--reason", reason) == (
             "version 1 is now champion, in place of version 2\n"
         )
-        assert registry.find(store, "champion").tags["promotion_reason"] == reason
-        assert registry.find(store, "champion").tags["promoted_by"] == registry.person()
+        assert versions.find(store, "champion").tags["promotion_reason"] == reason
+        assert versions.find(store, "champion").tags["promoted_by"] == promotion.person()
         assert invoke("registry", "promote", "champion") == "version 1 is champion already\n"
         assert invoke("registry", "rollback", "--reason", "no, more") == (
             "version 2 is champion again, in place of version 1\n"
         )
-        assert registry.find(store, "1").tags["rolled_back_reason"] == "no, more"
+        assert versions.find(store, "1").tags["rolled_back_reason"] == "no, more"
 
 
 class TestDenoise:

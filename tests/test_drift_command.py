@@ -10,8 +10,8 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.alterations import darker
 from svhn_denoiser import cli, mat_format
-from svhn_denoiser.backend import keras
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.sources.synthetic import draw
 from tests.example_settings import ROOT
 from tests.test_cli import program

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from svhn_denoiser import baselines, scores
-from svhn_denoiser.evaluation import evaluate, kept, self_ensemble, showcase
-from svhn_denoiser.metrics import psnr, ssim
+from svhn_denoiser.evaluation import baselines, scores
+from svhn_denoiser.evaluation.metrics import psnr, ssim
+from svhn_denoiser.evaluation.scores import Scores, bootstrap_interval, score, score_pairs
+from svhn_denoiser.evaluation.suite import evaluate, kept, self_ensemble, showcase
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_bytes, as_float
-from svhn_denoiser.scores import Scores, bootstrap_interval, score, score_pairs
 from tests.example_settings import changed
 
 

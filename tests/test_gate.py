@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from svhn_denoiser.gate import Decision, Rival, decide
+from svhn_denoiser.evaluation.scores import Scores
 from svhn_denoiser.params import GateSettings
-from svhn_denoiser.scores import Scores
+from svhn_denoiser.registry.gate import Decision, Rival, decide
 
 SETTINGS = GateSettings(min_psnr_gain=0.0, max_ssim_loss=0.001, min_psnr_over_noisy=3.0)
 _RNG = np.random.default_rng(5)

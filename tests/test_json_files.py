@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.json_files import read_json, write_json
+from svhn_denoiser.files import read_json, write_json
 
 
 def test_json_is_sorted_whole_and_read_back(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from svhn_denoiser.metrics import PSNR_CAP, mse, psnr, psnr_of_mse, ssim
+from svhn_denoiser.evaluation.metrics import PSNR_CAP, mse, psnr, psnr_of_mse, ssim
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from svhn_denoiser import networks
-from svhn_denoiser.backend import keras
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.inference import denoise, load_model
-from svhn_denoiser.networks import noise_tuning
-from svhn_denoiser.networks.model_file import export, save
+from svhn_denoiser.networks import architectures, noise_tuning
+from svhn_denoiser.networks.backend import keras
+from svhn_denoiser.networks.inference import denoise
+from svhn_denoiser.networks.model_file import export, load_model, save
 from tests.example_settings import changed
 
 NAMES = ["residual-unet", "dncnn", "autoencoder-2021"]
@@ -21,7 +20,7 @@ NAMES = ["residual-unet", "dncnn", "autoencoder-2021"]
 def build(settings, name: str, width: int = 8) -> keras.Model:
     keras.backend.clear_session()
     keras.utils.set_random_seed(3)
-    return networks.build(changed(settings, train__network=name, train__width=width).train)
+    return architectures.build(changed(settings, train__network=name, train__width=width).train)
 
 
 @pytest.fixture(params=NAMES)
@@ -54,7 +53,7 @@ def test_dncnn_is_as_published(settings):
 
 def test_blocks_make_the_residual_network_deeper(settings):
     def rectifiers(blocks: int) -> int:
-        network = networks.build(changed(settings, train__width=8, train__blocks=blocks).train)
+        network = architectures.build(changed(settings, train__width=8, train__blocks=blocks).train)
         return sum(isinstance(layer, keras.layers.ReLU) for layer in network.layers)
 
     # one in each block: at half resolution on both ways, and twice as many at a quarter
@@ -64,7 +63,7 @@ def test_blocks_make_the_residual_network_deeper(settings):
 class TestNoiseMap:
     @pytest.fixture
     def network(self, settings):
-        return networks.build(changed(settings, train__width=8, train__noise_map=True).train)
+        return architectures.build(changed(settings, train__width=8, train__noise_map=True).train)
 
     def test_it_is_the_strength_of_the_noise_around_each_pixel(self, network):
         rng = np.random.default_rng(0)

@@ -122,7 +122,7 @@ class TestStrength:
 
 def test_the_default_noise_scores_what_was_measured_on_real_svhn(real_svhn, settings):
     from svhn_denoiser import mat_format
-    from svhn_denoiser.metrics import psnr, ssim
+    from svhn_denoiser.evaluation.metrics import psnr, ssim
 
     pictures, _ = mat_format.read(real_svhn / "test_32x32.mat")
     clean = pictures.astype(np.float32) / 255

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from svhn_denoiser import networks, optimizers
-from svhn_denoiser.backend import keras
-from svhn_denoiser.optimizers import ConvolutionMuon
+from svhn_denoiser.networks import architectures
+from svhn_denoiser.networks.backend import keras
+from svhn_denoiser.training import optimizers
+from svhn_denoiser.training.optimizers import ConvolutionMuon
 from tests.example_settings import changed
 
 RNG = np.random.default_rng(5)
@@ -25,7 +26,7 @@ def test_the_orthogonal_matrix_is_the_one_that_keras_makes(shape):
 
 
 def test_hidden_kernels_take_muons_step_and_all_else_adamws(settings):
-    network = networks.build(changed(settings, train__network="autoencoder-2021").train)
+    network = architectures.build(changed(settings, train__network="autoencoder-2021").train)
     optimizer = ConvolutionMuon()
     optimizer.build(network.trainable_variables)
     by_adamw = [v.path for v in network.trainable_variables if optimizer._should_use_adamw(v)]

@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from svhn_denoiser import networks
+from svhn_denoiser.denoising.picture_files import MARGIN, denoise_files, denoise_picture, in_tiles, plan
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.networks import architectures
 from svhn_denoiser.params import Params, TrainSettings
-from svhn_denoiser.picture_files import MARGIN, denoise_files, denoise_picture, in_tiles, plan
 
 Floats = NDArray[np.float32]
 _RNG = np.random.default_rng(4)
@@ -237,7 +237,7 @@ class TestTiles:
         ids=str,
     )
     def test_no_network_sees_further_than_a_tiles_margin(self, changes: dict[str, Any], settings: Params) -> None:
-        network = networks.build(settings.train.model_copy(update={"width": 8} | changes))
+        network = architectures.build(settings.train.model_copy(update={"width": 8} | changes))
         # zeros, such as an untrained network begins with, let nothing through
         network.set_weights([w if w.any() else _RNG.normal(0, 0.1, w.shape) for w in network.get_weights()])
         picture = _RNG.random((1, 256, 256, 3), dtype=np.float32)

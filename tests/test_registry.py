@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from svhn_denoiser import registry, tracking
-from svhn_denoiser.backend import keras
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.inference import load_model
+from svhn_denoiser.networks.backend import keras
+from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
-from svhn_denoiser.registration import Trained, register, would_decide
-from svhn_denoiser.registry import Version
-from svhn_denoiser.tracking import Store, connect
+from svhn_denoiser.registry import promotion, versions
+from svhn_denoiser.registry.registration import Trained, register, would_decide
+from svhn_denoiser.registry.versions import Version
+from svhn_denoiser.tracking.location import store_exists
+from svhn_denoiser.tracking.store import Store, connect
 
 _MEANS = {"psnr": 30.5, "ssim": 0.9}
 _SCORES = {
@@ -66,18 +67,18 @@ def version(store: Store, models: dict[str, Path]) -> Iterator[Any]:
 
     def make(**tags: str) -> Version:
         run = store.client.create_run(store.experiment_id).info.run_id
-        return registry.add(store, model, sha256=f"{run}", run_id=run, tags=tags)
+        return versions.add(store, model, sha256=f"{run}", run_id=run, tags=tags)
 
     return make
 
 
 def champion_number(store: Store) -> int | None:
-    champion = registry.champion(store)
+    champion = versions.champion(store)
     return champion.number if champion else None
 
 
 def promote(store: Store, version: Version) -> None:
-    registry.promote(store, version, over=registry.champion(store), by="somebody", reason="a test")
+    promotion.promote(store, version, over=versions.champion(store), by="somebody", reason="a test")
 
 
 class TestVersions:
@@ -88,7 +89,7 @@ class TestVersions:
 
         run = store.client.create_run(store.experiment_id).info.run_id
         model = load_model(models["blur"])
-        added = registry.add(store, model, sha256="1", run_id=run, tags={"psnr": "33.25"})
+        added = versions.add(store, model, sha256="1", run_id=run, tags={"psnr": "33.25"})
         assert (added.number, added.aliases, added.run_id) == (1, ("challenger",), run)
         assert added.score("psnr") == 33.25
         assert added.score("ssim") is None
@@ -106,10 +107,10 @@ class TestVersions:
         model = load_model(models["blur"])
         one, two = (store.client.create_run(store.experiment_id).info.run_id for _ in range(2))
         for run, sha256, psnr in ((one, "a", "1"), (one, "a", "2"), (two, "a", "3"), (two, "b", "4")):
-            registry.add(store, model, sha256=sha256, run_id=run, tags={"psnr": psnr})
-        found = [(v.number, v.run_id, v.tags["sha256"], v.score("psnr")) for v in registry.versions(store)]
+            versions.add(store, model, sha256=sha256, run_id=run, tags={"psnr": psnr})
+        found = [(v.number, v.run_id, v.tags["sha256"], v.score("psnr")) for v in versions.versions(store)]
         assert found == [(3, two, "b", 4.0), (2, two, "a", 3.0), (1, one, "a", 2.0)]
-        assert registry.find(store, "challenger").number == 3
+        assert versions.find(store, "challenger").number == 3
 
     def test_an_interrupted_registration_is_completed_and_nothing_is_doubled(
         self, store: Store, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
@@ -124,28 +125,28 @@ class TestVersions:
             with monkeypatch.context() as patch:
                 patch.setattr(store.client, step, stopped)
                 with pytest.raises(KeyboardInterrupt):
-                    registry.add(store, model, sha256="a", run_id=run, tags={})
-        assert registry.add(store, model, sha256="a", run_id=run, tags={}).aliases == ("challenger",)
-        assert len(registry.versions(store)) == 1
+                    versions.add(store, model, sha256="a", run_id=run, tags={})
+        assert versions.add(store, model, sha256="a", run_id=run, tags={}).aliases == ("challenger",)
+        assert len(versions.versions(store)) == 1
         assert len(store.client.search_logged_models([store.experiment_id])) == 1
 
     def test_a_version_is_found_by_number_and_alias_and_a_wrong_name_lists_what_there_is(
         self, store: Store, version: Any
     ) -> None:
         with pytest.raises(DenoiserError, match="no version of svhn-denoiser is registered yet"):
-            registry.find(store, "champion")
+            versions.find(store, "champion")
         version()
-        assert registry.find(store, "1") == registry.find(store, "challenger")
+        assert versions.find(store, "1") == versions.find(store, "challenger")
         for name in ("champion", "2", "v1", "0"):
             with pytest.raises(DenoiserError, match=f"no version '{name}'; there are challenger, 1"):
-                registry.find(store, name)
+                versions.find(store, name)
 
     def test_a_model_that_is_not_there_cannot_be_fetched(self, store: Store, version: Any, tmp_path: Path) -> None:
         version()
-        assert load_model(registry.fetch(store, "models:/svhn-denoiser@challenger", tmp_path / "a")) is not None
+        assert load_model(versions.fetch(store, "models:/svhn-denoiser@challenger", tmp_path / "a")) is not None
         for uri in ("models:/svhn-denoiser@champion", "models:/other/1", "runs:/none/denoiser"):
             with pytest.raises(DenoiserError, match=f"{uri}: cannot be fetched from sqlite:///mlflow.db"):
-                registry.fetch(store, uri, tmp_path / "b")
+                versions.fetch(store, uri, tmp_path / "b")
 
 
 class TestPromotion:
@@ -155,54 +156,54 @@ class TestPromotion:
         one, two, three = version(), version(), version()
         for each in (one, two, three):
             promote(store, each)
-        tags = registry.find(store, "champion").tags
+        tags = versions.find(store, "champion").tags
         assert (tags["promoted_over"], tags["promoted_by"], tags["promotion_reason"]) == ("2", "somebody", "a test")
-        left, back = registry.rollback(store, by="me", reason="it blurs sevens")
+        left, back = promotion.rollback(store, by="me", reason="it blurs sevens")
         assert (left.number, back.number, champion_number(store)) == (3, 2, 2)
         assert (left.tags["rolled_back_to"], left.tags["rolled_back_by"]) == ("2", "me")
         assert left.tags["rolled_back_reason"] == "it blurs sevens"
-        registry.rollback(store, by="me", reason="it too")
+        promotion.rollback(store, by="me", reason="it too")
         assert champion_number(store) == 1
         with pytest.raises(DenoiserError, match="version 1 is the first champion"):
-            registry.rollback(store, by="me", reason="all of them")
+            promotion.rollback(store, by="me", reason="all of them")
         assert champion_number(store) == 1
 
     def test_a_rollback_never_goes_to_a_version_that_was_itself_left(self, store: Store, version: Any) -> None:
         one, two = version(), version()
         promote(store, one)
         promote(store, two)
-        registry.rollback(store, by="me", reason="bad")
-        promote(store, registry.find(store, "2"))  # second thoughts: forgives it
-        assert "rolled_back_at" not in registry.find(store, "2").tags
-        registry.rollback(store, by="me", reason="bad after all")
+        promotion.rollback(store, by="me", reason="bad")
+        promote(store, versions.find(store, "2"))  # second thoughts: forgives it
+        assert "rolled_back_at" not in versions.find(store, "2").tags
+        promotion.rollback(store, by="me", reason="bad after all")
         promote(store, version())
         assert champion_number(store) == 3
-        registry.rollback(store, by="me", reason="bad")
-        registry.note(store, registry.find(store, "1"), {"promoted_over": "2"})
+        promotion.rollback(store, by="me", reason="bad")
+        versions.note(store, versions.find(store, "1"), {"promoted_over": "2"})
         with pytest.raises(DenoiserError, match="version 2, which version 1 replaced, was itself rolled back"):
-            registry.rollback(store, by="me", reason="bad")
+            promotion.rollback(store, by="me", reason="bad")
 
     def test_a_rollback_without_a_known_way_back_says_what_to_do(self, store: Store, version: Any) -> None:
         one, two = version(), version()
         with pytest.raises(DenoiserError, match="no version 'champion'"):
-            registry.rollback(store, by="me", reason="bad")
-        store.client.set_registered_model_alias(registry.MODEL, "champion", "2")  # as in MLflow's own pages
+            promotion.rollback(store, by="me", reason="bad")
+        store.client.set_registered_model_alias(versions.MODEL, "champion", "2")  # as in MLflow's own pages
         with pytest.raises(DenoiserError, match=r"by other means.*registry promote VERSION"):
-            registry.rollback(store, by="me", reason="bad")
+            promotion.rollback(store, by="me", reason="bad")
         promote(store, one)
-        store.client.delete_model_version(registry.MODEL, str(two.number))
+        store.client.delete_model_version(versions.MODEL, str(two.number))
         with pytest.raises(DenoiserError, match="version 2, which version 1 replaced, was deleted"):
-            registry.rollback(store, by="me", reason="bad")
+            promotion.rollback(store, by="me", reason="bad")
 
     def test_who_was_compared_with_an_older_champion_is_not_promoted(self, store: Store, version: Any) -> None:
         one, two, three = version(), version(), version()
         promote(store, one)
         promote(store, two)
         for outdated in (one, None):
-            with pytest.raises(registry.ChampionChangedError):
-                registry.promote(store, three, over=outdated, by="gate", reason="better")
+            with pytest.raises(promotion.ChampionChangedError):
+                promotion.promote(store, three, over=outdated, by="gate", reason="better")
         assert champion_number(store) == 2
-        assert "promoted_at" not in registry.find(store, "3").tags
+        assert "promoted_at" not in versions.find(store, "3").tags
 
     def test_of_two_that_beat_the_champion_at_once_one_replaces_it(self, store: Store, version: Any) -> None:
         one, two, three = version(), version(), version()
@@ -212,14 +213,14 @@ class TestPromotion:
         def go(challenger: Version) -> str:
             together.wait()
             try:
-                registry.promote(store, challenger, over=one, by="gate", reason="better")
-            except registry.ChampionChangedError:
+                promotion.promote(store, challenger, over=one, by="gate", reason="better")
+            except promotion.ChampionChangedError:
                 return "too late"
             return "promoted"
 
         with ThreadPoolExecutor(2) as pool:
             assert sorted(pool.map(go, (two, three))) == ["promoted", "too late"]
-        assert registry.find(store, "champion").tags["promoted_over"] == "1"
+        assert versions.find(store, "champion").tags["promoted_over"] == "1"
 
     def test_also_on_a_server_where_several_machines_promote(
         self, repository: Path, server: str, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
@@ -230,8 +231,8 @@ class TestPromotion:
         challengers = []
         for number in range(4):
             run = store.client.create_run(store.experiment_id).info.run_id
-            challengers.append(registry.add(store, model, sha256=f"race {number}", run_id=run, tags={}))
-        over = registry.champion(store)
+            challengers.append(versions.add(store, model, sha256=f"race {number}", run_id=run, tags={}))
+        over = versions.champion(store)
         set_alias, together = store.client.set_registered_model_alias, threading.Barrier(4)
 
         def slowly(*arguments: Any) -> None:
@@ -243,8 +244,8 @@ class TestPromotion:
         def go(challenger: Version) -> str:
             together.wait()
             try:
-                registry.promote(store, challenger, over=over, by="gate", reason="better")
-            except registry.ChampionChangedError:
+                promotion.promote(store, challenger, over=over, by="gate", reason="better")
+            except promotion.ChampionChangedError:
                 return "too late"
             return f"version {challenger.number}"
 
@@ -252,7 +253,7 @@ class TestPromotion:
             outcomes = list(pool.map(go, challengers))
         assert outcomes.count("too late") == 3
         assert f"version {champion_number(store)}" in outcomes
-        assert not [version for version in registry.versions(store) if "promotion_claim" in version.tags]
+        assert not [version for version in versions.versions(store) if "promotion_claim" in version.tags]
 
     def test_two_machines_that_register_the_same_training_at_once_make_one_version(
         self, repository: Path, server: str, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
@@ -270,18 +271,18 @@ class TestPromotion:
         monkeypatch.setattr(store.client, "create_model_version", at_once)
 
         def go(_: int) -> int:
-            return registry.add(store, model, sha256="twins", run_id=run, tags={}).number
+            return versions.add(store, model, sha256="twins", run_id=run, tags={}).number
 
         with ThreadPoolExecutor(2) as pool:
             numbers = list(pool.map(go, range(2)))
-        (only,) = [version for version in registry.versions(store) if version.run_id == run]
+        (only,) = [version for version in versions.versions(store) if version.run_id == run]
         assert numbers == [only.number, only.number]
-        assert registry.find(store, "challenger").number == only.number
+        assert versions.find(store, "challenger").number == only.number
 
     def test_the_champion_is_not_promoted_over_itself(self, store: Store, version: Any) -> None:
         promote(store, version())
-        promote(store, registry.find(store, "1"))
-        assert registry.find(store, "champion").tags["promoted_over"] == "none"
+        promote(store, versions.find(store, "1"))
+        assert versions.find(store, "champion").tags["promoted_over"] == "none"
 
 
 class TestRegistration:
@@ -320,7 +321,7 @@ class TestRegistration:
         assert (second["champion_before"], second["champion_after"], second["promoted"]) == (1, 2, True)
         assert 0 < second["psnr_gain_low"] < second["psnr_gain"] < second["psnr_gain_high"]
         assert second["pictures"] == 40
-        champion = registry.find(store, "champion")
+        champion = versions.find(store, "champion")
         assert champion.tags["promoted_by"] == "gate"
         assert champion.tags["promotion_reason"] == " ".join(second["reasons"])
         assert (champion.score("psnr"), champion.tags["noise"]) == (30.5, "gaussian 0.1")
@@ -336,7 +337,7 @@ class TestRegistration:
         assert champion_number(store) == 1
         assert "version 1) by -" in worse["reasons"][0]
         assert "+0.00 dB against the noisy pictures" in useless["reasons"][0]
-        challenger = registry.find(store, "challenger")
+        challenger = versions.find(store, "challenger")
         assert challenger.number == 3
         assert challenger.tags["gate"] == "refused"
         assert challenger.tags["gate_reason"] == " ".join(useless["reasons"])
@@ -348,33 +349,33 @@ class TestRegistration:
         assert not again["promoted"]
         assert again["champion_after"] == again["version"] == 1
         assert again["reasons"] == ("It is the champion's model (version 1), byte for byte: there is nothing to do.",)
-        assert len(registry.versions(store)) == 1
-        assert registry.find(store, "1").tags["gate"] == "passed"
+        assert len(versions.versions(store)) == 1
+        assert versions.find(store, "1").tags["gate"] == "passed"
 
     def test_a_promotion_that_was_killed_before_its_note_is_completed(self, stage: Any, store: Store) -> None:
         stage("blur")
         run = store.client.create_run(store.experiment_id).info.run_id
         first = stage("more blur", run_id=run)
-        store.client.delete_model_version_tag(registry.MODEL, "2", "gate")
+        store.client.delete_model_version_tag(versions.MODEL, "2", "gate")
         again = stage("more blur", run_id=run)
         assert (again["promoted"], again["champion_before"], again["champion_after"]) == (True, 1, 2)
         assert again["reasons"] == (" ".join(first["reasons"]),)
-        assert registry.find(store, "2").tags["gate"] == "passed"
-        assert len(registry.versions(store)) == 2
+        assert versions.find(store, "2").tags["gate"] == "passed"
+        assert len(versions.versions(store)) == 2
 
     def test_what_the_gate_would_decide_can_be_asked_without_a_trace(
         self, stage: Any, asked: Any, store: Store
     ) -> None:
         assert asked("more blur")["promoted"]
-        assert registry.versions(store) == []
+        assert versions.versions(store) == []
         stage("blur")
-        before = [version.as_dict() for version in registry.versions(store)]
+        before = [version.as_dict() for version in versions.versions(store)]
         would, same = asked("more blur"), asked("blur")
         assert (would["promoted"], would["champion_before"], would["champion_after"]) == (True, 1, 1)
         assert would["psnr_gain_low"] > 0
         assert "byte for byte" in same["reasons"][0]
         assert not same["promoted"]
-        assert [version.as_dict() for version in registry.versions(store)] == before
+        assert [version.as_dict() for version in versions.versions(store)] == before
         really = stage("more blur")
         assert really["reasons"] == would["reasons"]
 
@@ -402,7 +403,7 @@ class TestRegistration:
     def test_what_was_rolled_back_does_not_come_back_by_itself(self, stage: Any, store: Store) -> None:
         stage("blur")
         stage("more blur")
-        registry.rollback(store, by="me", reason="it blurs sevens")
+        promotion.rollback(store, by="me", reason="it blurs sevens")
         again = stage("more blur")
         assert not again["promoted"]
         assert "was champion as version 2 and was rolled back on" in again["reasons"][0]
@@ -413,7 +414,7 @@ class TestRegistration:
         self, stage: Any, store: Store, version: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stage("identity", min_psnr_over_noisy=-100.0)
-        real, rivals = registry.promote, []
+        real, rivals = promotion.promote, []
 
         def promote_after_somebody_else(store: Store, challenger: Version, **how: Any) -> None:
             if not rivals:
@@ -421,10 +422,10 @@ class TestRegistration:
                 real(store, rivals[0], over=how["over"], by="somebody", reason="faster")
             real(store, challenger, **how)
 
-        monkeypatch.setattr(registry, "promote", promote_after_somebody_else)
+        monkeypatch.setattr(promotion, "promote", promote_after_somebody_else)
         result = stage("more blur")
         assert (result["champion_before"], result["champion_after"]) == (rivals[0].number, result["version"])
-        assert registry.find(store, "champion").tags["promoted_over"] == str(rivals[0].number)
+        assert versions.find(store, "champion").tags["promoted_over"] == str(rivals[0].number)
 
     def test_a_champion_that_is_lost_is_said(self, stage: Any, store_folder: Path) -> None:
         stage("blur")
@@ -440,7 +441,7 @@ class TestRegistration:
         assert run.data.tags["restored_from"] == elsewhere
         assert run.data.metrics["denoised.psnr"] == 30.5
         assert store.client.list_artifacts(run.info.run_id, "reports")
-        (only,) = registry.versions(store)
+        (only,) = versions.versions(store)
         assert (only.run_id, only.tags["restored_from"]) == (run.info.run_id, elsewhere)
 
 
@@ -453,14 +454,14 @@ def test_a_server_holds_versions_and_hands_their_files_out(
     numbers = []
     for sha256 in ("a", "b"):
         run = store.client.create_run(store.experiment_id).info.run_id
-        added = registry.add(store, model, sha256=sha256, run_id=run, tags={"psnr": "30"})
+        added = versions.add(store, model, sha256=sha256, run_id=run, tags={"psnr": "30"})
         promote(store, added)
         numbers.append(added.number)
-    registry.rollback(store, by="me", reason="a test")
+    promotion.rollback(store, by="me", reason="a test")
     assert champion_number(store) == numbers[0]
-    fetched = load_model(registry.fetch(store, "models:/svhn-denoiser@champion", tmp_path / "model"))
+    fetched = load_model(versions.fetch(store, "models:/svhn-denoiser@champion", tmp_path / "model"))
     pictures = np.random.default_rng(1).random((1, 8, 8, 3), dtype=np.float32)
     np.testing.assert_array_equal(fetched.predict_on_batch(pictures), model.predict_on_batch(pictures))
-    assert [version.number for version in registry.versions(store)][:2] == numbers[::-1]
+    assert [version.number for version in versions.versions(store)][:2] == numbers[::-1]
     assert not list(repository.glob("ml*"))
-    assert tracking.exists()
+    assert store_exists()

@@ -14,16 +14,18 @@ from typing import Any, NoReturn
 import pytest
 from ruamel.yaml import YAML
 
-from svhn_denoiser import registry, tracking
+from svhn_denoiser.credentials import masked
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.retraining import checkout, judging, kept, trials
-from svhn_denoiser.retraining.credentials import masked
+from svhn_denoiser.registry import versions
+from svhn_denoiser.retraining import checkout, chosen_settings, registry_access, undo
+from svhn_denoiser.retraining.chosen_settings import WrongUsageError
 from svhn_denoiser.retraining.job import Options, retrain
 from svhn_denoiser.retraining.output import StageOutput, on_standard_error
 from svhn_denoiser.retraining.pipeline import Pipeline
 from svhn_denoiser.retraining.result import Outcome, Result, Trial
 from svhn_denoiser.retraining.summary import MARKER, markdown
-from svhn_denoiser.retraining.trials import WrongUsageError
+from svhn_denoiser.tracking.location import public_uri, tracking_uri
+from svhn_denoiser.tracking.store import connect
 from tests.example_settings import ROOT
 from tests.guard import guarded
 from tests.toy_pipeline import Toy
@@ -67,11 +69,11 @@ def go(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
 
 class TestSettings:
     def test_values_are_yaml_and_a_list_of_them_is_a_sweep(self) -> None:
-        assert trials.combinations([]) == [{}]
-        assert trials.combinations(["train.epochs=60", "generate.noise.strength=[0.1, 0.2]"]) == [
+        assert chosen_settings.combinations([]) == [{}]
+        assert chosen_settings.combinations(["train.epochs=60", "generate.noise.strength=[0.1, 0.2]"]) == [
             {"train.epochs": 60, "generate.noise.strength": [0.1, 0.2]}
         ]
-        assert trials.combinations(["train.loss=mse,l1", "train.gradient_clip=null,1.0", "seed=7"]) == [
+        assert chosen_settings.combinations(["train.loss=mse,l1", "train.gradient_clip=null,1.0", "seed=7"]) == [
             {"train.loss": loss, "train.gradient_clip": clip, "seed": 7}
             for loss in ("mse", "l1")
             for clip in (None, 1.0)
@@ -91,21 +93,21 @@ class TestSettings:
     )
     def test_what_makes_no_sense_is_refused(self, chosen: list[str], complaint: str) -> None:
         with pytest.raises(WrongUsageError, match=complaint):
-            trials.combinations(chosen)
+            chosen_settings.combinations(chosen)
 
     def test_only_the_chosen_setting_changes_in_the_file(self) -> None:
         text = (ROOT / "params.yaml").read_text()
-        before, after = text.splitlines(), trials.with_settings(text, {"train.epochs": 60}).splitlines()
+        before, after = text.splitlines(), chosen_settings.with_settings(text, {"train.epochs": 60}).splitlines()
         assert [line for line in after if line not in before] == ["  epochs: 60"]
         assert len(before) == len(after)
-        assert trials.with_settings(text, {}) == text
+        assert chosen_settings.with_settings(text, {}) == text
         with pytest.raises(WrongUsageError, match="epochs is a setting, not a section"):
-            trials.with_settings(text, {"train.epochs.first": 60})
+            chosen_settings.with_settings(text, {"train.epochs.first": 60})
 
     def test_differences_are_named_in_full(self) -> None:
         before = {"train.network": "dncnn", "train": {"epochs": 3}, "gone": 1}
         after = {"train": {"network": "dncnn", "epochs": 4, "flips": True}}
-        assert trials.differences(before, after) == {
+        assert chosen_settings.differences(before, after) == {
             "gone": (1, None),
             "train.epochs": (3, 4),
             "train.flips": (None, True),
@@ -213,7 +215,7 @@ class TestWhatRuns:
         go(toy, commit=True)
         params, lock = toy.folder / "params.yaml", toy.folder / "dvc.lock"
         trained = lock.read_text().replace("epochs: 30", "epochs: 25")
-        _kill_amid(toy, trials.with_settings(params.read_text(), {"train.epochs": 25}))
+        _kill_amid(toy, chosen_settings.with_settings(params.read_text(), {"train.epochs": 25}))
         lock.write_text(trained)
         left = params.read_text(), lock.read_text()
         assert go(toy, dry_run=True).outcome is Outcome.NOTHING_TO_DO
@@ -326,7 +328,7 @@ class TestChosenSettings:
     def test_what_was_killed_amid_its_settings_is_put_back(self, toy: Toy, go: Callable[..., Result]) -> None:
         go(toy, commit=True)
         before = (toy.folder / "params.yaml").read_text(), (toy.folder / "dvc.lock").read_text()
-        text = trials.with_settings(before[0], {"train.epochs": 3})
+        text = chosen_settings.with_settings(before[0], {"train.epochs": 3})
         _kill_amid(toy, text)
         assert (toy.folder / "params.yaml").read_text() == text
         toy.ran()
@@ -338,7 +340,7 @@ class TestChosenSettings:
         self, toy: Toy, go: Callable[..., Result]
     ) -> None:
         go(toy, commit=True)
-        text = trials.with_settings((toy.folder / "params.yaml").read_text(), {"train.epochs": 25})
+        text = chosen_settings.with_settings((toy.folder / "params.yaml").read_text(), {"train.epochs": 25})
         _kill_amid(toy, text)
         toy.git("checkout", "--quiet", "--force", "HEAD")
         (toy.folder / "params.yaml").write_text(text)
@@ -349,7 +351,7 @@ class TestChosenSettings:
 
     def test_what_a_person_wrote_since_stays(self, toy: Toy) -> None:
         (toy.folder / checkout.STATE).mkdir(parents=True)
-        with kept.settings_put_back(["written by a retraining"]):
+        with undo.settings_put_back(["written by a retraining"]):
             (toy.folder / "params.yaml").write_text("written by a person")
         assert (toy.folder / "params.yaml").read_text() == "written by a person"
 
@@ -411,80 +413,84 @@ class TestRegistry:
     def test_without_any_credentials_a_run_only_reports_and_is_recorded_here(
         self, repository: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        for name in judging.CREDENTIALS:
+        for name in registry_access.CREDENTIALS:
             monkeypatch.setenv(name, "")  # as of a secret that a fork does not get
         with guarded("http://127.0.0.1:9", {"somebody": "with a password"}) as address:
             monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-            access = judging.access(report_only=False)
+            access = registry_access.access(report_only=False)
             with pytest.raises(DenoiserError, match=r"asks for credentials, and there are none\. Set MLFLOW_TRACKING_"):
-                judging.access(report_only=False, to_be_committed=True)
+                registry_access.access(report_only=False, to_be_committed=True)
         assert (access.report_only, access.knows_champion) == (True, False)
         refused = "asks for credentials that are not here: nothing is promoted, this only reports."
         assert access.note == f"{address} {refused}"
-        with judging.recorded(access):
-            assert tracking.tracking_uri() == f"sqlite:///{repository}/mlflow.db"
-        assert tracking.public_uri(tracking.tracking_uri()) == address
+        with registry_access.recorded(access):
+            assert tracking_uri() == f"sqlite:///{repository}/mlflow.db"
+        assert public_uri(tracking_uri()) == address
 
     @pytest.mark.parametrize("name", ["MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_URI"])
     def test_credentials_that_a_server_refuses_are_an_error_and_no_silent_report(
         self, repository: Path, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
-        for each in judging.CREDENTIALS:
+        for each in registry_access.CREDENTIALS:
             monkeypatch.delenv(each, raising=False)
         monkeypatch.setenv(name, "expired")
         with guarded("http://127.0.0.1:9", {"somebody": "with a password"}) as address:
             with_password = address.replace("://", "://me:mistyped@") if name == "MLFLOW_TRACKING_URI" else address
             monkeypatch.setenv("MLFLOW_TRACKING_URI", with_password)
             with pytest.raises(DenoiserError, match=r"refuses these credentials.*--report-only does without") as error:
-                judging.access(report_only=False)
+                registry_access.access(report_only=False)
             assert name in str(error.value)
             assert "mistyped" not in str(error.value)
-            assert judging.access(report_only=True).report_only
+            assert registry_access.access(report_only=True).report_only
 
     def test_a_server_that_can_only_be_read_does_for_a_report(
         self, repository: Path, server: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-        tracking.connect()
+        connect()
         with guarded(server, {"me": "my password"}, readers=["me"]) as address:
             monkeypatch.setenv("MLFLOW_TRACKING_URI", address.replace("://", "://me:my password@"))
-            access = judging.access(report_only=True)
-        assert access == judging.Access(
+            access = registry_access.access(report_only=True)
+        assert access == registry_access.Access(
             report_only=True,
             knows_champion=True,
             takes_runs=False,
             note=f"{address} can only be read: the training is recorded in this checkout.",
         )
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-        assert judging.access(report_only=True) == judging.Access(report_only=True, knows_champion=True)
+        assert registry_access.access(report_only=True) == registry_access.Access(report_only=True, knows_champion=True)
 
     def test_a_server_that_is_gone_is_an_error_unless_nothing_is_to_be_registered(
         self, repository: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         with pytest.raises(DenoiserError, match=r"http://127\.0\.0\.1:9: no MLflow server answers there"):
-            judging.access(report_only=False)
-        assert judging.access(report_only=True).note == (
+            registry_access.access(report_only=False)
+        assert registry_access.access(report_only=True).note == (
             "http://127.0.0.1:9 does not answer: nothing is promoted, this only reports."
         )
 
     def test_a_store_in_the_checkout_is_used_and_a_new_one_is_said_to_be_new(
         self, repository: Path, empty_database: Path
     ) -> None:
-        fresh = judging.access(report_only=False)
+        fresh = registry_access.access(report_only=False)
         assert (fresh.report_only, fresh.knows_champion) == (False, False)
         assert "new in this checkout" in (fresh.note or "")
         shutil.copy(empty_database, repository / "mlflow.db")
-        assert judging.access(report_only=False) == judging.Access(report_only=False, knows_champion=True)
+        assert registry_access.access(report_only=False) == registry_access.Access(
+            report_only=False, knows_champion=True
+        )
 
     def test_what_was_registered_at_a_desk_is_registered_with_the_server_too(
         self, store_folder: Path, server: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        desk = tracking.connect()
+        desk = connect()
         known = {"run_id": desk.client.create_run(desk.experiment_id).info.run_id, "version": 1}
-        assert judging.registered_elsewhere(known) is None
+        assert registry_access.registered_elsewhere(known) is None
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-        assert judging.registered_elsewhere(known) == (f"{server} does not have the model: it was registered elsewhere")
+        assert registry_access.registered_elsewhere(known) == (
+            f"{server} does not have the model: it was registered elsewhere"
+        )
 
     def test_dvc_runs_the_registration_then_though_nothing_changed(
         self, toy: Toy, go: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, empty_database: Path
@@ -501,16 +507,19 @@ class TestRegistry:
     def test_an_old_registration_is_out_of_date_when_the_champion_is_another_one(
         self, store_folder: Path, server: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        desk = tracking.connect()
+        desk = connect()
         run = desk.client.create_run(desk.experiment_id).info.run_id
-        desk.client.create_registered_model(registry.MODEL)
+        desk.client.create_registered_model(versions.MODEL)
         for version in ("1", "2"):
-            desk.client.create_model_version(registry.MODEL, str(store_folder), run)
-            desk.client.set_registered_model_alias(registry.MODEL, registry.CHAMPION, version)
-        assert judging.out_of_date({"run_id": run, "champion_after": 2}) is None
-        assert judging.out_of_date({"run_id": run, "champion_after": 1}) == "the champion is version 2 now, and was 1"
+            desk.client.create_model_version(versions.MODEL, str(store_folder), run)
+            desk.client.set_registered_model_alias(versions.MODEL, versions.CHAMPION, version)
+        assert registry_access.out_of_date({"run_id": run, "champion_after": 2}) is None
+        assert (
+            registry_access.out_of_date({"run_id": run, "champion_after": 1})
+            == "the champion is version 2 now, and was 1"
+        )
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
-        assert "registered elsewhere" in (judging.out_of_date({"run_id": run, "champion_after": 2}) or "")
+        assert "registered elsewhere" in (registry_access.out_of_date({"run_id": run, "champion_after": 2}) or "")
 
     @pytest.mark.parametrize("line", ["import", "# looks different, and comes out the same\nimport"])
     def test_the_gate_is_asked_anew_then_rather_than_an_old_verdict_believed(
@@ -525,7 +534,7 @@ class TestRegistry:
             champion = toy.registry()["champion"]["version"]
             return None if registration["champion_after"] == champion else f"the champion is version {champion} now"
 
-        monkeypatch.setattr(judging, "out_of_date", out_of_date)
+        monkeypatch.setattr(registry_access, "out_of_date", out_of_date)
         toy.edit("evaluate.py", "import", line)
         toy.ran()
         result = go(toy)
@@ -607,7 +616,7 @@ class TestCommits:
         go(toy, commit=True)
         commit = toy.git("rev-parse", "HEAD")
         yes = {"promoted": True, "champion_before": 1, "champion_after": 1, "reasons": []}
-        monkeypatch.setattr(judging, "would_decide", lambda _: yes)
+        monkeypatch.setattr(registry_access, "would_decide", lambda _: yes)
         result = go(toy, chosen=("train.epochs=25",), report_only=True, commit=True)
         assert (result.outcome, result.report_only) == (Outcome.PROMOTED, True)
         assert toy.git("rev-parse", "HEAD") == commit
@@ -826,7 +835,7 @@ def _kill_amid(toy: Toy, text: str) -> None:
 import os
 from pathlib import Path
 from svhn_denoiser.retraining import kept
-with kept.settings_put_back([{text!r}]):
+with undo.settings_put_back([{text!r}]):
     Path("params.yaml").write_text({text!r})
     Path("dvc.lock").write_text("half of it")
     os.kill(os.getpid(), 9)

@@ -6,8 +6,8 @@ import sys
 
 from rich.console import Console
 
-from svhn_denoiser.score_table import score_table
-from svhn_denoiser.tables import read_csv, write_csv
+from svhn_denoiser.evaluation.score_table import score_table
+from svhn_denoiser.files import read_csv, write_csv
 
 METRICS = {
     "pictures": 1952,

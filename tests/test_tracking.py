@@ -18,10 +18,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from svhn_denoiser import tracking
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
-from svhn_denoiser.tracking import TrainingRun, connect, training_run
+from svhn_denoiser.tracking.lineage import dvc_hash, lineage, params_hash
+from svhn_denoiser.tracking.location import public_uri, tracking_uri
+from svhn_denoiser.tracking.runs import (
+    TrainingRun,
+    ensure_run,
+    log_report,
+    log_scores,
+    run_exists,
+    training_run,
+    write_run,
+)
+from svhn_denoiser.tracking.store import Store, connect
 from tests.example_settings import ROOT
 
 DATA_HASH = "0123456789abcdef0123456789abcdef"
@@ -113,10 +123,10 @@ def test_a_change_that_is_not_committed_is_told_but_dvc_lock_is_none(
     for arguments in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "begin"]):
         subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
     (tmp_path / "dvc.lock").write_text("stages: {}\n")
-    assert tracking.lineage(settings)["git_dirty"] == "no"
-    assert len(tracking.lineage(settings)["git_commit"]) == 40
+    assert lineage(settings)["git_dirty"] == "no"
+    assert len(lineage(settings)["git_commit"]) == 40
     (tmp_path / "params.yaml").write_text("seed: 1\n")
-    assert tracking.lineage(settings)["git_dirty"] == "yes"
+    assert lineage(settings)["git_dirty"] == "yes"
 
 
 def test_runs_of_a_temporary_copy_arrive_in_the_repository(
@@ -131,7 +141,7 @@ def test_runs_of_a_temporary_copy_arrive_in_the_repository(
     monkeypatch.delenv("DVC_ROOT")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     monkeypatch.chdir(store_folder)
-    assert tracking.run_exists(connect(), run.run_id)
+    assert run_exists(connect(), run.run_id)
     assert (store_folder / "mlartifacts" / run.run_id).is_dir()
     assert not list(copy.glob("ml*"))
 
@@ -139,9 +149,9 @@ def test_runs_of_a_temporary_copy_arrive_in_the_repository(
 def test_the_store_is_the_repositorys_from_any_folder_in_it(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (repository / "docs").mkdir()
     monkeypatch.chdir(repository / "docs")
-    assert tracking.tracking_uri() == f"sqlite:///{repository}/mlflow.db"
+    assert tracking_uri() == f"sqlite:///{repository}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other/store.db")
-    assert tracking.tracking_uri() == f"sqlite:///{repository}/other/store.db"
+    assert tracking_uri() == f"sqlite:///{repository}/other/store.db"
 
 
 @pytest.mark.parametrize(
@@ -197,11 +207,11 @@ def test_a_resumed_training_whose_run_is_gone_gets_a_new_one_that_says_so(store_
 def test_a_result_from_another_machine_gets_one_stand_in(store_folder: Path) -> None:
     store = connect()
     elsewhere = "f" * 32
-    first, second = tracking.ensure_run(store, elsewhere), tracking.ensure_run(store, elsewhere)
+    first, second = ensure_run(store, elsewhere), ensure_run(store, elsewhere)
     assert first == second != elsewhere
     assert store.client.get_run(first).data.tags["restored_from"] == elsewhere
     assert store.client.get_run(first).info.status == "FINISHED"
-    assert tracking.ensure_run(store, first) == first
+    assert ensure_run(store, first) == first
 
 
 def test_final_scores_are_six_numbers_and_the_report_is_attached(
@@ -221,8 +231,8 @@ def test_final_scores_are_six_numbers_and_the_report_is_attached(
             "gain": means,
             "baselines": {"median": means},
         }
-        tracking.log_scores(store, run.run_id, scores)
-    tracking.log_report(store, run.run_id, tmp_path / "reports")
+        log_scores(store, run.run_id, scores)
+    log_report(store, run.run_id, tmp_path / "reports")
     metrics = store.client.get_run(run.run_id).data.metrics
     names = {f"{group}.{score}" for group in ("noisy", "denoised", "gain") for score in ("psnr", "ssim")}
     assert {name for name in metrics if not name.startswith("system/")} == names
@@ -244,7 +254,7 @@ settings = params.load(Path({params!r}))
 
 def train(number, together):
     together.wait()
-    with tracking.training_run(settings, name=f"run {{number}}") as run:
+    with training_run(settings, name=f"run {{number}}") as run:
         run.log_epoch(1, {{"loss": 1.0}})
 
 context = multiprocessing.get_context("fork")
@@ -274,7 +284,7 @@ def test_a_server_takes_runs_and_decides_where_their_files_go(
     with training_run(settings) as run:
         run.log_epoch(1, {"loss": 0.5})
         run.log_pictures({"p": np.zeros((8, 8, 3), np.uint8)}, 1)
-    tracking.write_run(repository / "reports/run.json", run.store, run.run_id)
+    write_run(repository / "reports/run.json", run.store, run.run_id)
     written = (repository / "reports/run.json").read_text()
     assert json.loads(written) == {"experiment": "svhn-denoiser", "run_id": run.run_id, "tracking_uri": server}
     assert run.store.client.get_run(run.run_id).info.status == "FINISHED"
@@ -370,21 +380,21 @@ def test_a_deleted_experiment_can_be_brought_back(store_folder: Path) -> None:
 def test_settings_hash_alike_whatever_their_file_looks_like(settings: Params) -> None:
     same = Params.model_validate(dict(reversed(settings.model_dump(by_alias=True).items())))
     other = settings.model_copy(update={"seed": settings.seed + 1})
-    assert tracking.params_hash(same) == tracking.params_hash(settings) != tracking.params_hash(other)
+    assert params_hash(same) == params_hash(settings) != params_hash(other)
 
 
 def test_the_hash_of_an_output_is_dvcs_own(tmp_path: Path) -> None:
-    assert tracking.dvc_hash("data/noisy", tmp_path / "dvc.lock") is None
+    assert dvc_hash("data/noisy", tmp_path / "dvc.lock") is None
     _lock_file(tmp_path)
-    assert tracking.dvc_hash("data/noisy", tmp_path / "dvc.lock") == DATA_HASH
-    assert tracking.dvc_hash("data/other", tmp_path / "dvc.lock") is None
+    assert dvc_hash("data/noisy", tmp_path / "dvc.lock") == DATA_HASH
+    assert dvc_hash("data/other", tmp_path / "dvc.lock") is None
     (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: [\n")
     with pytest.raises(DenoiserError, match="Delete it and run `dvc repro`"):
-        tracking.dvc_hash("data/noisy", tmp_path / "dvc.lock")
+        dvc_hash("data/noisy", tmp_path / "dvc.lock")
 
 
 def test_no_store_is_named_with_its_credentials(repository: Path) -> None:
-    assert tracking.public_uri("https://a:b@host:5000/prefix") == "https://host:5000/prefix"
-    store = tracking.Store("http://u:p@host", client=None, experiment_id="1")
+    assert public_uri("https://a:b@host:5000/prefix") == "https://host:5000/prefix"
+    store = Store("http://u:p@host", client=None, experiment_id="1")
     assert dataclasses.replace(store, uri=f"sqlite:///{repository}/mlflow.db").name == "sqlite:///mlflow.db"
     assert store.name == "http://host"

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from svhn_denoiser import device
-from svhn_denoiser.backend import keras
-from svhn_denoiser.batches import Batches
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.inference import denoise
-from svhn_denoiser.losses import LOSSES
-from svhn_denoiser.metrics import psnr
+from svhn_denoiser.evaluation.metrics import psnr
+from svhn_denoiser.networks.backend import keras
+from svhn_denoiser.networks.inference import denoise
 from svhn_denoiser.networks.model_file import save
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_bytes, as_float
-from svhn_denoiser.training import Epoch, Training, samples, validation_psnr
-from svhn_denoiser.training_progress import TrainingProgress
+from svhn_denoiser.training import device
+from svhn_denoiser.training.batches import Batches
+from svhn_denoiser.training.fitting import Epoch, Training, samples, validation_psnr
+from svhn_denoiser.training.losses import LOSSES
+from svhn_denoiser.training.progress_line import TrainingProgress
 from tests.example_settings import changed
 
 
@@ -214,9 +214,9 @@ assert resumed.resume().resumed
 
 def test_samples_show_clean_above_noisy_above_denoised(settings, pairs):
     keras.utils.set_random_seed(1)
-    from svhn_denoiser import networks
+    from svhn_denoiser.networks import architectures
 
-    untrained = networks.build(changed(settings, train__width=8).train)  # returns its input
+    untrained = architectures.build(changed(settings, train__width=8).train)  # returns its input
     sheet = samples(untrained, pairs[1], count=5, zoom=2)
     assert sheet.shape == (3 * 32 * 2, 5 * 32 * 2, 3)
     clean, noisy, denoised = (sheet[row * 64 : (row + 1) * 64 : 2, 32 * 2 : 64 * 2 : 2] for row in range(3))

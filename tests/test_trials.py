@@ -11,8 +11,9 @@ from benchmarks.candidates import CANDIDATES
 from benchmarks.trials import CANDIDATE_NAMES, TRIALS, Trial
 from svhn_denoiser import mat_format, params
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.inference import denoise, load_model
-from svhn_denoiser.metrics import psnr
+from svhn_denoiser.evaluation.metrics import psnr
+from svhn_denoiser.networks.inference import denoise
+from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import as_float
 from svhn_denoiser.params import Params
 from svhn_denoiser.sources.synthetic import draw

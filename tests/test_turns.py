@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from svhn_denoiser import turns
-from svhn_denoiser.turns import Claims, turn
+from svhn_denoiser.registry import turns
+from svhn_denoiser.registry.turns import Claims, turn
 
 
 class Board:

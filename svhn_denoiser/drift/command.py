@@ -1,6 +1,5 @@
 """`svhn-denoiser drift`: what people and schedulers call."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -9,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from svhn_denoiser import chosen_model
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.registry import chosen_model
+from svhn_denoiser.terminal import AsJson, err, out, print_json
 
 if TYPE_CHECKING:
     import keras
@@ -28,11 +27,10 @@ if TYPE_CHECKING:
 DRIFT = 3
 
 _TRAINING = Path("data/noisy")
-_out, _err = Console(), Console(stderr=True)
 _STYLES = {"drift": "bold", "perhaps": "", "slight": "", "same": "dim"}
 
 
-def command(
+def drift(
     pictures: Annotated[
         list[Path],
         typer.Argument(
@@ -56,7 +54,7 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", dir_okay=False, help="Write the answer as an HTML page, too.", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say whether the model was trained for these pictures.
 
@@ -88,7 +86,7 @@ def command(
 
         _write(page, render(found, compared, name))
     if as_json:
-        typer.echo(json.dumps(words.as_json(found, compared, name), indent=2, sort_keys=True, ensure_ascii=False))
+        print_json(words.as_json(found, compared, name))
     else:
         _print(found, compared)
     if found.drift:
@@ -98,10 +96,10 @@ def command(
 
 
 def _training(clean: bool) -> "Collection":
-    from svhn_denoiser import tracking
     from svhn_denoiser.drift.collection import read_training
+    from svhn_denoiser.tracking.location import repository_root
 
-    folder = tracking.root() / _TRAINING
+    folder = repository_root() / _TRAINING
     if not folder.is_dir():
         raise DenoiserError(
             f"{folder}: no such folder. `dvc repro generate` makes the training pictures; --reference names other "
@@ -123,14 +121,14 @@ def _model(named: str | None) -> "Iterator[tuple[Denoise | None, str | None]]":
 
 
 def _load(file: Path) -> "keras.Model":
-    from svhn_denoiser import inference
+    from svhn_denoiser.networks.model_file import load_model
 
-    return inference.load_model(file)
+    return load_model(file)
 
 
 def _denoise(load: "Callable[[], keras.Model]", pictures: "NDArray[np.float32]") -> "NDArray[np.float32]":
     # too few pictures are said before TensorFlow is imported, which takes seconds
-    from svhn_denoiser import inference
+    from svhn_denoiser.networks import inference
 
     return inference.denoise(load(), pictures)
 
@@ -138,7 +136,7 @@ def _denoise(load: "Callable[[], keras.Model]", pictures: "NDArray[np.float32]")
 @contextmanager
 def _progress() -> Iterator[Callable[[], None]]:
     columns = TextColumn("reading pictures: {task.completed}"), TimeElapsedColumn()
-    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("", total=None)
         yield lambda: progress.advance(task)
 
@@ -156,17 +154,17 @@ def _print(found: "Examination", reference: str | None) -> None:
         style = _STYLES[finding.state]
         table.add_row(finding.feature.name, *middles, *bounds, words.p_value(finding), finding.state, style=style)
     incoming, training = found.incoming, found.training
-    _out.print(
+    out.print(
         f"{incoming.found:,} pictures ({len(incoming.pictures):,} crops looked at) beside {training.name} "
         f"({training.found:,}, {len(training.pictures):,} looked at)",
         markup=False,
         highlight=False,
     )
-    _out.print(table)
+    out.print(table)
     for finding in found.findings:
         if finding.state in {"drift", "perhaps"}:
-            _out.print(f"{finding.feature.name}: {words.verdict(finding)}", markup=False, highlight=False)
-    _out.print(words.headline(found, reference), style="bold", markup=False, highlight=False)
+            out.print(f"{finding.feature.name}: {words.verdict(finding)}", markup=False, highlight=False)
+    out.print(words.headline(found, reference), style="bold", markup=False, highlight=False)
 
 
 def _write(page: Path, text: str) -> None:

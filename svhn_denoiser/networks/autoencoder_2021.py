@@ -4,7 +4,7 @@ Three poolings carry 32x32x3 values through a bottleneck of 4x4x8, 128 numbers f
 start from the input: it cannot keep what was sharp in the picture. 8,163 parameters.
 """
 
-from svhn_denoiser.backend import keras
+from svhn_denoiser.networks.backend import keras
 
 
 def build() -> keras.Model:

@@ -5,7 +5,7 @@ the first and the last, and an output that is the noise to subtract. About 560,0
 full resolution: some 560,000 multiply-adds a pixel.
 """
 
-from svhn_denoiser.backend import keras
+from svhn_denoiser.networks.backend import keras
 
 DEPTH = 17
 CHANNELS = 64

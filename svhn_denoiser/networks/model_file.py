@@ -1,11 +1,12 @@
-"""Write a model as models/denoiser.keras: the same network gives the same bytes."""
+"""A model's file: the same network gives the same bytes, and only what Keras can load safely is loaded."""
 
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from svhn_denoiser.backend import keras
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.networks.backend import keras
 
 
 def export(network: keras.Model) -> keras.Model:
@@ -35,6 +36,26 @@ def save(model: keras.Model, path: Path) -> None:
     finally:
         for leftover in (dated, undated):
             leftover.unlink(missing_ok=True)
+
+
+def load_model(path: Path) -> keras.Model:
+    """Load a model that Keras saved, in safe mode: no code of the file's own runs.
+
+    Raises:
+        DenoiserError: there is no such file, it is no Keras model, or it does not map (N, H, W, 3) to the same.
+    """
+    if not path.is_file():
+        raise DenoiserError(f"{path}: no such file. `dvc repro train` makes it.")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras lets through whatever the broken part raised
+        raise DenoiserError(f"{path}: is no model that Keras can load: {error}") from error
+    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if shapes != ((None, None, None, 3),) * 2:
+        raise DenoiserError(f"{path}: maps {shapes[0]} to {shapes[1]}, not colour pictures of any size to the same.")
+    # XLA would compile anew for each size of pictures
+    model.jit_compile = False
+    return model
 
 
 def _without_accidents(node: Any, numbers: dict[int, int]) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from svhn_denoiser.backend import keras
+from svhn_denoiser.networks.backend import keras
 
 Tune = Callable[[keras.KerasTensor, int], keras.KerasTensor]
 

@@ -9,7 +9,7 @@ over to noise levels it was not trained for. With `noise_map` it is tuned to the
 The measurements behind each choice: docs/network.md.
 """
 
-from svhn_denoiser.backend import keras
+from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.networks.noise_tuning import Tune, leave, noise_around, tuner
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from svhn_denoiser.metrics import psnr
+from svhn_denoiser.evaluation.metrics import psnr
 from svhn_denoiser.pairs import Pairs, as_float
 from svhn_denoiser.report.pictures import comparison
 

@@ -1,6 +1,5 @@
 """`svhn-denoiser retrain`: what people and CI call."""
 
-import json
 import os
 import signal
 import sys
@@ -10,19 +9,19 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from svhn_denoiser.credentials import masked, masked_leaves
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.json_files import write_json
-from svhn_denoiser.retraining import checkout
-from svhn_denoiser.retraining.credentials import masked, masked_leaves
-from svhn_denoiser.retraining.job import Options, retrain
+from svhn_denoiser.files import write_json
+from svhn_denoiser.retraining import checkout, job
+from svhn_denoiser.retraining.chosen_settings import MOST, WrongUsageError
 from svhn_denoiser.retraining.result import Outcome, Result
 from svhn_denoiser.retraining.summary import markdown, verdict
-from svhn_denoiser.retraining.trials import MOST, WrongUsageError
+from svhn_denoiser.terminal import AsJson, print_json
 
 _JSON = Path("reports/retraining.json")
 
 
-def command(
+def retrain(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run and why; change nothing.")] = False,
     chosen: Annotated[
         list[str] | None,
@@ -49,7 +48,7 @@ def command(
     remote: Annotated[
         str | None, typer.Option(metavar="NAME", help="DVC remote; by default the default one, if there is one.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train what changed, compare, register what is better, and report: the whole job, for CI and by hand.
 
@@ -58,17 +57,17 @@ def command(
     file = summary.absolute()
     os.chdir(checkout.root())
     signal.signal(signal.SIGTERM, _stop)
-    options = Options(tuple(chosen or ()), dry_run, report_only, base, commit, remote)
+    options = job.Options(tuple(chosen or ()), dry_run, report_only, base, commit, remote)
     result = Result()
     try:
-        retrain(options, result, _say)
+        job.retrain(options, result, _say)
     except BaseException as error:
         result.outcome = Outcome.FAILED
         result.reasons = [masked(_reason(error))]
         if not dry_run:
             _write(result, file)
         if as_json:
-            _print_json(result)
+            print_json(_masked(result))
         if isinstance(error, WrongUsageError):
             raise typer.BadParameter(masked(str(error))) from None
         if isinstance(error, DenoiserError):
@@ -77,7 +76,7 @@ def command(
     if not dry_run:
         _write(result, file)
     if as_json:
-        _print_json(result)
+        print_json(_masked(result))
     else:
         _print(result, summary, dry_run)
     raise typer.Exit(result.exit_code)
@@ -107,10 +106,6 @@ def _print(result: Result, summary: Path, dry_run: bool) -> None:
     else:
         lines.append(f"summary: {summary}")
     typer.echo(masked("\n".join(lines)))
-
-
-def _print_json(result: Result) -> None:
-    typer.echo(json.dumps(_masked(result), indent=2, sort_keys=True, ensure_ascii=False))
 
 
 def _masked(result: Result) -> dict[str, Any]:

@@ -13,11 +13,10 @@ from ruamel.yaml import YAML
 
 from svhn_denoiser import params as settings
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.json_files import read_json
-from svhn_denoiser.retraining import checkout, judging, kept, trials
+from svhn_denoiser.files import read_csv, read_json
+from svhn_denoiser.retraining import checkout, chosen_settings, registry_access, undo
 from svhn_denoiser.retraining.result import Outcome, Result, StageOutcome, Trial
 from svhn_denoiser.retraining.summary import verdict
-from svhn_denoiser.tables import read_csv
 
 if TYPE_CHECKING:
     from svhn_denoiser.retraining.pipeline import Pipeline
@@ -82,10 +81,10 @@ class _Job:
 
     def __init__(self, options: Options, result: Result, say: Callable[[str], None]) -> None:
         self.options, self.result, self.say = options, result, say
-        self.combinations = trials.combinations(options.chosen)
+        self.combinations = chosen_settings.combinations(options.chosen)
 
     def run(self) -> None:
-        kept.put_back(self.say)
+        undo.put_back(self.say)
         self._find_changes()
         if self.options.commit:
             self._refuse_loose_changes()
@@ -111,11 +110,11 @@ class _Job:
 
         options, result = self.options, self.result
         result.report_only = options.report_only
-        text, lock = kept.text_after(_PARAMS) or "", None
-        if kept.left_behind():
-            lock = kept.text_after(_LOCK) or ""
+        text, lock = undo.text_after(_PARAMS) or "", None
+        if undo.left_behind():
+            lock = undo.text_after(_LOCK) or ""
         settings.parse(text)
-        self.texts = [_checked(trials.with_settings(text, combination)) for combination in self.combinations]
+        self.texts = [_checked(chosen_settings.with_settings(text, combination)) for combination in self.combinations]
         result.commit = checkout.head()
         result.base = checkout.base(options.base)
         self.pipeline = Pipeline(options.remote)
@@ -128,7 +127,7 @@ class _Job:
 
     def _work(self) -> None:
         result = self.result
-        access = judging.access(result.report_only, to_be_committed=self.options.commit)
+        access = registry_access.access(result.report_only, to_be_committed=self.options.commit)
         result.report_only = access.report_only
         if access.note:
             self._note(access.note)
@@ -136,8 +135,8 @@ class _Job:
         if result.base is not None:
             result.base_metrics = self.pipeline.read(str(_METRICS), result.base)
         with ExitStack() as stack:
-            keep = stack.enter_context(kept.settings_put_back(self.texts)) if self.options.chosen else None
-            with judging.recorded(access):
+            keep = stack.enter_context(undo.settings_put_back(self.texts)) if self.options.chosen else None
+            with registry_access.recorded(access):
                 for combination, text in zip(self.combinations, self.texts, strict=True):
                     self._train(combination, text)
                 self._take_best()
@@ -147,7 +146,7 @@ class _Job:
             self._commit()
             if keep is not None:
                 keep.asked = self._settings_won()
-        kept.note_finished()
+        undo.note_finished()
 
     def _train(self, combination: Mapping[str, Any], text: str) -> None:
         pipeline, result = self.pipeline, self.result
@@ -193,11 +192,11 @@ class _Job:
         result.changes = self.changes[best] or result.changes
         self._compare_settings(self.texts[best])
 
-    def _judge(self, access: judging.Access) -> None:
+    def _judge(self, access: registry_access.Access) -> None:
         result = self.result
         if result.report_only:
             self.say("asking the gate what it would decide")
-            answer = judging.would_decide(access)
+            answer = registry_access.would_decide(access)
         else:
             self.say("registering")
             answer = self._register()
@@ -219,7 +218,7 @@ class _Job:
         result = self.result
         result.stages |= self.pipeline.run([_REGISTER])
         answer = read_json(_REGISTRATION)
-        if result.stages[_REGISTER] == "unchanged" and (why := judging.out_of_date(answer)) is not None:
+        if result.stages[_REGISTER] == "unchanged" and (why := registry_access.out_of_date(answer)) is not None:
             # DVC knows nothing of the registry
             result.changes[_REGISTER] = [why]
             result.stages |= self.pipeline.run([_REGISTER], force=True)
@@ -239,8 +238,8 @@ class _Job:
 
         lock, params = checkout.show(base, str(_LOCK)), checkout.show(base, str(_PARAMS))
         # what its results were made with, where that is recorded; params.yaml may be ahead of them
-        before = trials.leaves(_tree(params or "")) | (locked_settings(lock) if lock else {})
-        self.result.params_changed = trials.differences(before, _tree(text))
+        before = chosen_settings.leaves(_tree(params or "")) | (locked_settings(lock) if lock else {})
+        self.result.params_changed = chosen_settings.differences(before, _tree(text))
 
     def _refuse_loose_changes(self) -> None:
         changed, new = checkout.changed_files()
@@ -254,11 +253,11 @@ class _Job:
 
     def _is_unfinished(self) -> bool:
         # stopped after the last stage, before it was pushed, reported and committed
-        return kept.text_after(_LOCK) != checkout.show("HEAD", str(_LOCK)) and not kept.finished()
+        return undo.text_after(_LOCK) != checkout.show("HEAD", str(_LOCK)) and not undo.finished()
 
     def _is_registered_elsewhere(self) -> bool:
         known = None if self.result.report_only else self.pipeline.read(str(_REGISTRATION), "HEAD")
-        why = judging.registered_elsewhere(known) if known else None
+        why = registry_access.registered_elsewhere(known) if known else None
         if why is not None:
             self.result.changes = {_REGISTER: [why]}
         return why is not None
@@ -309,7 +308,7 @@ def _checked(text: str) -> str:
     try:
         settings.parse(text, "--set")
     except DenoiserError as error:
-        raise trials.WrongUsageError(str(error)) from None
+        raise chosen_settings.WrongUsageError(str(error)) from None
     return text
 
 

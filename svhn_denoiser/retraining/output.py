@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from svhn_denoiser.retraining.credentials import masked
+from svhn_denoiser.credentials import masked
 
 _LINES = 200
 

@@ -19,11 +19,11 @@ from dvc.stage.cache import RunCacheNotSupported
 from dvc.stage.loader import StageLoader
 from ruamel.yaml import YAML
 
+from svhn_denoiser.credentials import masked
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.retraining.credentials import masked
+from svhn_denoiser.retraining.chosen_settings import differences, leaves
 from svhn_denoiser.retraining.output import StageOutput, on_standard_error
 from svhn_denoiser.retraining.result import StageOutcome
-from svhn_denoiser.retraining.trials import differences, leaves
 
 LOCK_FILE = "dvc.lock"
 PARAMS = "params.yaml"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from svhn_denoiser.retraining.credentials import masked
+from svhn_denoiser.credentials import masked
 from svhn_denoiser.retraining.result import Outcome, Result
 
 # by which a comment is found again and brought up to date

@@ -19,13 +19,15 @@ PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 # Code that every stage uses and that decides none of their outputs: reading settings, ending with a message, speaking
 # to MLflow, showing progress, keeping TensorFlow quiet.
 DECIDES_NOTHING = {
-    "__init__.py",
-    "backend.py",
     "errors.py",
+    "networks/backend.py",
     "params.py",
-    "stage.py",
-    "tracking.py",
-    "training_progress.py",
+    "program.py",
+    "tracking/lineage.py",
+    "tracking/location.py",
+    "tracking/runs.py",
+    "tracking/store.py",
+    "training/progress_line.py",
 }
 
 # which stages a setting is a parameter of, by the longest prefix that fits
@@ -135,7 +137,7 @@ def used_files(start: Path) -> set[str]:
             if file is None:
                 continue
             name = file.relative_to(ROOT / PACKAGE).as_posix()
-            if name not in found and name not in DECIDES_NOTHING:
+            if name not in found and name not in DECIDES_NOTHING and file.name != "__init__.py":
                 found.add(name)
                 waiting.append(file)
     return found

@@ -266,7 +266,7 @@ def test_a_change_of_one_line_in_the_evaluation_evaluates_only(
     run = world.push("push/evaluation", lambda desk: evaluate_differently(desk, 2))()
     assert run.ran == ["evaluate", "register"]
     assert [run.result["stages"][stage] for stage in ("download", "generate", "train")] == ["unchanged"] * 3
-    assert "- evaluate: `svhn_denoiser/evaluation.py changed`" in run.comment
+    assert "- evaluate: `svhn_denoiser/evaluation/suite.py changed`" in run.comment
     assert world.runs() == runs, "no training"
     record_property("seconds", run.result["seconds"])
 
@@ -315,7 +315,7 @@ def test_no_password_is_written_anywhere(world: World, first: Run, user: str) ->
 
 
 def evaluate_differently(clone: Clone, revision: int) -> None:
-    file = clone.folder / "svhn_denoiser/evaluation.py"
+    file = clone.folder / "svhn_denoiser/evaluation/suite.py"
     text = file.read_text()
     assert '"pictures": len(test),' in text
     file.write_text(text.replace('"pictures": len(test),', f'"pictures": len(test), "revision": {revision},'))

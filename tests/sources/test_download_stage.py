@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.stage import run
+from svhn_denoiser.program import run
 from tests.example_settings import ROOT
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from svhn_denoiser import mat_format, sources
+from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
 
 NAMES = ["test_32x32.mat", "train_32x32.mat"]
@@ -36,11 +36,11 @@ def workspace(tmp_path, monkeypatch):
 
 @pytest.fixture
 def download(settings):
-    """`sources.fetch` into data/raw with the repository's settings, but for those given."""
+    """`fetch.fetch` into data/raw with the repository's settings, but for those given."""
 
     def fetch(**changes):
         changed = settings.download.model_copy(update=changes)
-        sources.fetch(changed, 2021, Path("data/raw"))
+        fetch.fetch(changed, 2021, Path("data/raw"))
         return json.loads(Path("data/raw/source.json").read_text())
 
     return fetch

@@ -1,35 +1,12 @@
 """Denoise arrays with a trained network."""
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from svhn_denoiser.backend import keras
-from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.networks.backend import keras
 
 # the deepest network halves three times
 _MULTIPLE = 8
-
-
-def load_model(path: Path) -> keras.Model:
-    """Load a model that Keras saved, in safe mode: no code of the file's own runs.
-
-    Raises:
-        DenoiserError: there is no such file, it is no Keras model, or it does not map (N, H, W, 3) to the same.
-    """
-    if not path.is_file():
-        raise DenoiserError(f"{path}: no such file. `dvc repro train` makes it.")
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras lets through whatever the broken part raised
-        raise DenoiserError(f"{path}: is no model that Keras can load: {error}") from error
-    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
-    if shapes != ((None, None, None, 3),) * 2:
-        raise DenoiserError(f"{path}: maps {shapes[0]} to {shapes[1]}, not colour pictures of any size to the same.")
-    # XLA would compile anew for each size of pictures
-    model.jit_compile = False
-    return model
 
 
 def denoise(model: keras.Model, pictures: NDArray[np.float32], batch_size: int = 256) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from svhn_denoiser.training import Epoch
+from svhn_denoiser.training.fitting import Epoch
 
 
 class TrainingProgress:

@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from svhn_denoiser.tracking import Store
+from svhn_denoiser.tracking.location import repository_root, store_exists
 
 MODEL_FILE = Path("models/denoiser.keras")
 OPTION_HELP = (
@@ -47,31 +45,21 @@ def choose(named: str | None) -> Iterator[ChosenModel]:
 
 
 def _champion(folder: Path) -> ChosenModel:
-    from svhn_denoiser import tracking
-
-    if tracking.exists():
-        from svhn_denoiser import registry
+    if store_exists():
+        from svhn_denoiser.registry import versions
+        from svhn_denoiser.tracking.store import open_store
 
         with open_store() as store:
-            champion = registry.champion(store)
+            champion = versions.champion(store)
         if champion is not None:
-            address = f"models:/{registry.MODEL}/{champion.number}"
+            address = f"models:/{versions.MODEL}/{champion.number}"
             return _fetch(address, f"the champion, version {champion.number}", folder)
-    return ChosenModel(tracking.root() / MODEL_FILE, f"{MODEL_FILE}, as there is no champion yet")
+    return ChosenModel(repository_root() / MODEL_FILE, f"{MODEL_FILE}, as there is no champion yet")
 
 
 def _fetch(address: str, name: str, folder: Path) -> ChosenModel:
-    from svhn_denoiser import registry
+    from svhn_denoiser.registry import versions
+    from svhn_denoiser.tracking.store import open_store
 
     with open_store() as store:
-        return ChosenModel(registry.fetch(store, address, folder), name)
-
-
-@contextmanager
-def open_store() -> "Iterator[Store]":
-    """The store for who only reads, or promotes what is there: none is made, and errors are for people."""
-    from svhn_denoiser import tracking
-
-    store = tracking.connect(create=False)
-    with tracking.explained(store):
-        yield store
+        return ChosenModel(versions.fetch(store, address, folder), name)

@@ -16,17 +16,18 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from svhn_denoiser import networks, optimizers
-from svhn_denoiser.backend import keras
-from svhn_denoiser.batches import Batches
-from svhn_denoiser.device import Device
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.inference import denoise
-from svhn_denoiser.losses import LOSSES
-from svhn_denoiser.metrics import psnr
+from svhn_denoiser.evaluation.metrics import psnr
+from svhn_denoiser.networks import architectures
+from svhn_denoiser.networks.backend import keras
+from svhn_denoiser.networks.inference import denoise
 from svhn_denoiser.networks.model_file import export
 from svhn_denoiser.pairs import Pairs, as_bytes, as_float
 from svhn_denoiser.params import Params, TrainSettings
+from svhn_denoiser.training import optimizers
+from svhn_denoiser.training.batches import Batches
+from svhn_denoiser.training.device import Device
+from svhn_denoiser.training.losses import LOSSES
 
 _PROGRESS = "progress.json"
 
@@ -84,7 +85,7 @@ class Training:
         validation: Pairs,
         device: Device,
         states: Path,
-        build: Callable[[TrainSettings], keras.Model] = networks.build,
+        build: Callable[[TrainSettings], keras.Model] = architectures.build,
     ) -> None:
         self.params = params
         self.train, self.validation = train, validation

@@ -8,11 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from svhn_denoiser import baselines
+from svhn_denoiser.evaluation import baselines
+from svhn_denoiser.evaluation.scores import (
+    BLOCK,
+    Denoiser,
+    Pictures,
+    Scores,
+    joined,
+    score,
+    score_denoised,
+    score_pairs,
+    summary,
+)
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_float
 from svhn_denoiser.params import Baseline, NoiseKind, NoiseSettings, Params
-from svhn_denoiser.scores import BLOCK, Denoiser, Pictures, Scores, joined, score, score_denoised, score_pairs, summary
 
 Row = dict[str, Any]
 

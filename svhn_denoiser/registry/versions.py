@@ -5,10 +5,8 @@ no history, so each promotion and each rollback leaves its traces as tags of the
 """
 
 import datetime
-import getpass
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -17,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.tracking import Store  # before MLflow: it decides what MLflow prints and reports
-from svhn_denoiser.turns import Claims, turn
+from svhn_denoiser.tracking.store import Store  # before MLflow: it decides what MLflow prints and reports
 
 # isort: split
 from mlflow.artifacts import download_artifacts
@@ -36,8 +33,6 @@ CHALLENGER = "challenger"
 
 # what Keras needs to load and run the model; MLflow would find this out by loading it, in 8 s instead of 0.1
 _REQUIREMENTS = ("keras", "tensorflow", "numpy")
-_NOBODY = "none"
-_CLAIM = "promotion_claim"
 
 
 @dataclass(frozen=True)
@@ -66,10 +61,6 @@ class Version:
             **scores,
             "tags": others,
         }
-
-
-class ChampionChangedError(Exception):
-    """Another registration made its version champion while this one was being compared."""
 
 
 def versions(store: Store) -> list[Version]:
@@ -132,82 +123,14 @@ def add(store: Store, model: "keras.Model", *, sha256: str, run_id: str, tags: M
                 number = str(present)
         else:
             number = str(present)
-            _tag(store, number, tags)
+            tag(store, number, tags)
         store.client.set_registered_model_alias(MODEL, CHALLENGER, number)
     return find(store, number)
 
 
 def note(store: Store, version: Version, tags: Mapping[str, str]) -> None:
     """Add tags to a version, or change them."""
-    _tag(store, str(version.number), tags)
-
-
-def promote(store: Store, version: Version, *, over: Version | None, by: str, reason: str) -> None:
-    """Make a version champion, and note over which one, so that there is a way back.
-
-    Args:
-        store: where.
-        version: the new champion; a rollback that it suffered is forgotten.
-        over: the champion it was compared with.
-        by: who decided: `gate`, or a person.
-        reason: why.
-
-    Raises:
-        ChampionChangedError: the champion is another one by now.
-    """
-    number = str(version.number)
-    with _alone(store, version) as still_alone:
-        now = champion(store)
-        if (now and now.number) != (over and over.number):
-            raise ChampionChangedError
-        if now is not None and now.number == version.number:
-            return
-        # tags first: whatever is champion knows the way back, even if this is interrupted here
-        promotion = {"promoted_at": _now(), "promoted_by": by, "promotion_reason": reason}
-        _tag(store, number, {**promotion, "promoted_over": str(over.number) if over else _NOBODY})
-        for key in version.tags:
-            if key.startswith("rolled_back_"):
-                store.client.delete_model_version_tag(MODEL, number, key)
-        if not still_alone():
-            raise ChampionChangedError
-        store.client.set_registered_model_alias(MODEL, CHAMPION, number)
-
-
-def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
-    """Make the version champion again that the present champion replaced.
-
-    The version that is left will not become champion again unless a person promotes it. Going back twice goes back two
-    promotions.
-
-    Returns:
-        The version that was left, and the new champion.
-
-    Raises:
-        DenoiserError: there is no champion, it replaced none, or the one it replaced is gone or was itself left.
-    """
-    choose = "Choose one of `svhn-denoiser registry list` and promote it: `svhn-denoiser registry promote VERSION`."
-    with _alone(store, find(store, CHAMPION)):
-        left = find(store, CHAMPION)
-        number = left.tags.get("promoted_over")
-        if number is None:
-            raise DenoiserError(
-                f"version {left.number} was made champion by other means, so what it replaced is not known. {choose}"
-            )
-        if number == _NOBODY:
-            raise DenoiserError(f"version {left.number} is the first champion: there is none to go back to.")
-        there = {version.number: version for version in versions(store)}
-        back = there.get(int(number))
-        if back is None:
-            raise DenoiserError(f"version {number}, which version {left.number} replaced, was deleted. {choose}")
-        if back.tags.get("rolled_back_at"):
-            raise DenoiserError(
-                f"version {number}, which version {left.number} replaced, was itself rolled back on "
-                f"{back.tags['rolled_back_at']}. {choose}"
-            )
-        traces = {"at": _now(), "by": by, "to": number, "reason": reason}
-        _tag(store, str(left.number), {f"rolled_back_{key}": value for key, value in traces.items()})
-        store.client.set_registered_model_alias(MODEL, CHAMPION, number)
-    return find(store, str(left.number)), find(store, number)
+    tag(store, str(version.number), tags)
 
 
 def fetch(store: Store, uri: str, folder: Path) -> Path:
@@ -231,39 +154,10 @@ def fetch(store: Store, uri: str, folder: Path) -> Path:
     return found[0]
 
 
-def person() -> str:
-    """Who is at the keyboard, for the traces of a decision."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such user in a container
-        return "unknown"
-
-
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _alone(store: Store, version: Version) -> Iterator[Callable[[], bool]]:
-    # nobody else changes the champion in this block: on this machine by a lock, on a server by turns
-    with store.lock():
-        if store.is_local:
-            yield lambda: True
-            return
-
-        def read() -> dict[int, str]:
-            return {v.number: v.tags[_CLAIM] for v in versions(store) if v.tags.get(_CLAIM)}
-
-        def write(number: int, claim: str | None) -> None:
-            if claim is not None:
-                store.client.set_model_version_tag(MODEL, str(number), _CLAIM, claim)
-            elif number in read():
-                store.client.delete_model_version_tag(MODEL, str(number), _CLAIM)
-
-        with turn(Claims(read, write), version.number) as still_ours:
-            yield still_ours
 
 
 def _same(store: Store, run_id: str, sha256: str) -> int | None:
@@ -309,7 +203,8 @@ def _logged(store: Store, run_id: str, sha256: str) -> str | None:
     return next((str(model.model_id) for model in complete), None)
 
 
-def _tag(store: Store, number: str, tags: Mapping[str, str]) -> None:
+def tag(store: Store, number: str, tags: Mapping[str, str]) -> None:
+    """Add tags to the version of that number, or change them."""
     for key, value in tags.items():
         store.client.set_model_version_tag(MODEL, number, key, value)
 
@@ -335,7 +230,3 @@ def _version(entry: ModelVersion, aliases: Mapping[str, str]) -> Version:
         created=created.isoformat(timespec="seconds"),
         tags=dict(entry.tags),
     )
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

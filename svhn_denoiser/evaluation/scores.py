@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from svhn_denoiser.metrics import mse, psnr_of_mse, ssim
+from svhn_denoiser.evaluation.metrics import mse, psnr_of_mse, ssim
 from svhn_denoiser.pairs import Pairs, as_float
 
 Pictures = NDArray[np.float32]

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from svhn_denoiser import params as settings
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.json_files import read_json
+from svhn_denoiser.files import read_json
 
 if TYPE_CHECKING:
-    from svhn_denoiser.tracking import Store
+    from svhn_denoiser.tracking.store import Store
 
 _URI = "MLFLOW_TRACKING_URI"
 CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
@@ -54,16 +54,17 @@ def access(report_only: bool, *, to_be_committed: bool = False) -> Access:
     Raises:
         DenoiserError: the store cannot be reached, or refuses.
     """
-    from svhn_denoiser import tracking
+    from svhn_denoiser.tracking.location import public_uri, store_exists, tracking_uri
+    from svhn_denoiser.tracking.store import can_write, connect, refused_credentials
 
-    name = tracking.public_uri(tracking.tracking_uri())
+    name = public_uri(tracking_uri())
     try:
-        if not tracking.exists():
+        if not store_exists():
             note = f"MLFLOW_TRACKING_URI is not set: the registry is {name}, new in this checkout."
             return Access(report_only, knows_champion=False, note=None if report_only else note)
-        store = tracking.connect(create=False)
+        store = connect(create=False)
     except DenoiserError as error:
-        refused, have = tracking.refused(error), _has_credentials(tracking.tracking_uri())
+        refused, have = refused_credentials(error), _has_credentials(tracking_uri())
         if not report_only and refused and (have or to_be_committed):
             raise _refusal(name, have) from error
         if not report_only and not refused:
@@ -71,7 +72,7 @@ def access(report_only: bool, *, to_be_committed: bool = False) -> Access:
         problem = "asks for credentials that are not here" if refused else "does not answer"
         note = f"{name} {problem}: nothing is promoted, this only reports."
         return Access(report_only=True, knows_champion=False, takes_runs=False, note=note)
-    if report_only and not tracking.can_write(store):
+    if report_only and not can_write(store):
         note = f"{name} can only be read: the training is recorded in this checkout."
         return Access(report_only, knows_champion=True, takes_runs=False, note=note)
     return Access(report_only, knows_champion=True)
@@ -110,13 +111,13 @@ def registered_elsewhere(registration: Mapping[str, Any]) -> str | None:
     Args:
         registration: what reports/registration.json of the commit says.
     """
-    from svhn_denoiser import tracking
+    from svhn_denoiser.tracking.store import explained
 
     try:
         store = _store()
         if store is None:
             return None
-        with tracking.explained(store):
+        with explained(store):
             return _unknown_to(store, registration)
     except DenoiserError:
         # it is not needed for anything else now: a change of the documents must not fail for it
@@ -132,28 +133,30 @@ def out_of_date(registration: Mapping[str, Any]) -> str | None:
     Raises:
         DenoiserError: the store cannot be reached.
     """
-    from svhn_denoiser import registry, tracking
+    from svhn_denoiser.registry import versions
+    from svhn_denoiser.tracking.store import explained
 
     store = _store()
     if store is None:
         return None
-    with tracking.explained(store):
+    with explained(store):
         unknown = _unknown_to(store, registration)
-        champion = registry.champion(store)
+        champion = versions.champion(store)
     now, before = champion and champion.number, registration["champion_after"]
     return unknown or (None if now == before else f"the champion is version {now} now, and was {before}")
 
 
 def _store() -> "Store | None":
-    from svhn_denoiser import tracking
+    from svhn_denoiser.tracking.location import store_exists
+    from svhn_denoiser.tracking.store import connect
 
-    return tracking.connect(create=False) if tracking.exists() else None
+    return connect(create=False) if store_exists() else None
 
 
 def _unknown_to(store: "Store", registration: Mapping[str, Any]) -> str | None:
-    from svhn_denoiser import tracking
+    from svhn_denoiser.tracking.runs import run_exists
 
-    known = tracking.run_exists(store, registration["run_id"])
+    known = run_exists(store, registration["run_id"])
     return None if known else f"{store.name} does not have the model: it was registered elsewhere"
 
 
@@ -162,7 +165,8 @@ def would_decide(access: Access) -> dict[str, Any]:
 
     Where the champion is not known, no model is said to deserve its place.
     """
-    from svhn_denoiser import pairs, registration
+    from svhn_denoiser import pairs
+    from svhn_denoiser.registry import registration
 
     trained = registration.Trained(
         model_file=Path("models/denoiser.keras"),

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from svhn_denoiser.backend import keras
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_float
 from svhn_denoiser.params import Params

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from svhn_denoiser.backend import keras
+from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.params import LossName
 
 _ops = keras.ops

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svhn_denoiser.backend import keras
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.params import TrainSettings
 
 

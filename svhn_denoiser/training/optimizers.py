@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from svhn_denoiser.backend import keras
+from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.params import TrainSettings
 
 _ops = keras.ops

@@ -6,8 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.json_files import read_json
-from svhn_denoiser.tables import read_csv
+from svhn_denoiser.files import read_csv, read_json
 
 
 def read_scores(reports: Path) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from svhn_denoiser.evaluation.scores import Scores, bootstrap_interval
 from svhn_denoiser.params import GateSettings
-from svhn_denoiser.scores import Scores, bootstrap_interval
 
 # source of drawn house numbers, as params.yaml calls it
 DRAWN = "synthetic"

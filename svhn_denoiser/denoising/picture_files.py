@@ -135,7 +135,7 @@ def denoise_picture(picture: Image.Image, denoise: Denoise) -> Image.Image:
 
 def with_model(model: "keras.Model") -> Denoise:
     """A network as a function of one picture: float32 (H, W, 3) in [0, 1] to the same, large ones in pieces."""
-    from svhn_denoiser import inference
+    from svhn_denoiser.networks import inference
 
     def denoise(picture: NDArray[np.float32]) -> NDArray[np.float32]:
         result: NDArray[np.float32] = inference.denoise(model, picture[None])[0]

@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from svhn_denoiser import gate, registry, tracking
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.gate import Decision, Rival
-from svhn_denoiser.inference import denoise, load_model
+from svhn_denoiser.evaluation.scores import Denoiser, Scores, score_denoised, score_pairs
+from svhn_denoiser.networks.inference import denoise
+from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
-from svhn_denoiser.registry import ChampionChangedError, Version
-from svhn_denoiser.scores import Denoiser, Scores, score_denoised, score_pairs
-from svhn_denoiser.tracking import Store
+from svhn_denoiser.registry import gate, promotion, versions
+from svhn_denoiser.registry.gate import Decision, Rival
+from svhn_denoiser.registry.promotion import ChampionChangedError
+from svhn_denoiser.registry.versions import Version
+from svhn_denoiser.tracking.lineage import lineage
+from svhn_denoiser.tracking.runs import ensure_run, log_report, log_scores
+from svhn_denoiser.tracking.store import Store, connect, explained
 
 if TYPE_CHECKING:
     import keras
@@ -62,20 +66,20 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
         DenoiserError: the store cannot be reached, or a model cannot be loaded.
     """
     model = load_model(trained.model_file)
-    sha256 = registry.sha256_of(trained.model_file)
-    store = tracking.connect()
-    with tracking.explained(store):
-        run_id = tracking.ensure_run(store, trained.run_id)
-        tracking.log_scores(store, run_id, trained.scores)
-        tracking.log_report(store, run_id, reports)
+    sha256 = versions.sha256_of(trained.model_file)
+    store = connect()
+    with explained(store):
+        run_id = ensure_run(store, trained.run_id)
+        log_scores(store, run_id, trained.scores)
+        log_report(store, run_id, reports)
         tags = _tags(store, run_id, params, trained)
-        version = registry.add(store, model, sha256=sha256, run_id=run_id, tags=tags)
+        version = versions.add(store, model, sha256=sha256, run_id=run_id, tags=tags)
         scores = score_pairs(test, _denoiser(model))
         before, decision = _decide_and_promote(store, params, version, scores, test)
         if before is None or before.number != version.number:
             outcome = "passed" if decision.promoted else "refused"
-            registry.note(store, version, {"gate": outcome, "gate_reason": " ".join(decision.reasons)})
-        after = registry.champion(store)
+            versions.note(store, version, {"gate": outcome, "gate_reason": " ".join(decision.reasons)})
+        after = versions.champion(store)
     return {"version": version.number, "run_id": run_id, **_verdict(params, decision, before, after)}
 
 
@@ -95,18 +99,18 @@ def would_decide(params: Params, trained: Trained, test: Pairs, *, ask_registry:
         DenoiserError: the store cannot be reached, or a model cannot be loaded.
     """
     model = load_model(trained.model_file)
-    tags = {**_description(trained), "sha256": registry.sha256_of(trained.model_file)}
+    tags = {**_description(trained), "sha256": versions.sha256_of(trained.model_file)}
     scores = score_pairs(test, _denoiser(model))
-    store = tracking.connect(create=False) if ask_registry else None
-    with nullcontext() if store is None else tracking.explained(store):
-        champion = None if store is None else registry.champion(store)
+    store = connect(create=False) if ask_registry else None
+    with nullcontext() if store is None else explained(store):
+        champion = None if store is None else versions.champion(store)
         decision = _decide(store, params, tags, champion, scores, test)
     return _verdict(params, decision, champion, champion)
 
 
 def _verdict(params: Params, decision: Decision, before: Version | None, after: Version | None) -> dict[str, Any]:
     return {
-        "model": registry.MODEL,
+        "model": versions.MODEL,
         "champion_before": before.number if before else None,
         "champion_after": after.number if after else None,
         "gate": params.register_.gate.model_dump(),
@@ -118,17 +122,17 @@ def _decide_and_promote(
     store: Store, params: Params, version: Version, scores: tuple[Scores, Scores], test: Pairs
 ) -> tuple[Version | None, Decision]:
     while True:
-        champion = registry.champion(store)
+        champion = versions.champion(store)
         if champion is not None and champion.number == version.number and _unfinished(champion):
             over = champion.tags["promoted_over"]
-            known = {str(other.number): other for other in registry.versions(store)}
+            known = {str(other.number): other for other in versions.versions(store)}
             reasons = (champion.tags["promotion_reason"],)
             return known.get(over), Decision(True, reasons, len(test), _psnr_over_noisy(scores))
         decision = _decide(store, params, version.tags, champion, scores, test)
         if not decision.promoted:
             return champion, decision
         try:
-            registry.promote(store, version, over=champion, by=_GATE, reason=" ".join(decision.reasons))
+            promotion.promote(store, version, over=champion, by=_GATE, reason=" ".join(decision.reasons))
         except ChampionChangedError:
             # somebody else was faster: it is their model that must be beaten now
             continue
@@ -153,7 +157,7 @@ def _decide(
     if champion is not None and champion.tags.get("sha256") == tags["sha256"]:
         same = f"It is the champion's model (version {champion.number}), byte for byte: there is nothing to do."
         return _because(no_comparison, same)
-    known = [] if store is None else registry.versions(store)
+    known = [] if store is None else versions.versions(store)
     left = next((version for version in known if _rolled_back(version, tags["sha256"])), None)
     if left is not None:
         reason = left.tags.get("rolled_back_reason", "")
@@ -190,9 +194,9 @@ def _because(decision: Decision, reason: str) -> Decision:
 
 def _rival(store: Store, champion: Version, test: Pairs) -> Rival:
     with TemporaryDirectory() as folder:
-        uri = f"models:/{registry.MODEL}/{champion.number}"
+        uri = f"models:/{versions.MODEL}/{champion.number}"
         try:
-            model = load_model(registry.fetch(store, uri, Path(folder)))
+            model = load_model(versions.fetch(store, uri, Path(folder)))
         except DenoiserError as error:
             raise DenoiserError(
                 f"the champion (version {champion.number}) cannot be compared with: {error} "
@@ -210,7 +214,7 @@ def _tags(store: Store, run_id: str, params: Params, trained: Trained) -> dict[s
     # the run knows what the training saw; what is here now stands in for it only where the run was restored
     run = store.client.get_run(run_id).data.tags
     names = ("git_commit", "git_dirty", "dvc_experiment", "data_hash", "params_hash", "restored_from")
-    seen = {**tracking.lineage(params), **run}
+    seen = {**lineage(params), **run}
     return {**{name: seen[name] for name in names if name in seen}, **_description(trained)}
 
 

@@ -1,0 +1,1 @@
+"""People's own pictures: files, tiles, the command."""

@@ -1,0 +1,1 @@
+"""Metrics, scores, classical baselines, and the suite that the stage `evaluate` runs."""

@@ -1,0 +1,23 @@
+"""`svhn-denoiser scores`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from svhn_denoiser.terminal import AsJson, out, print_json
+
+
+def scores(
+    reports: Annotated[Path, typer.Argument(metavar="[REPORTS]", help="The folder `reports` of a run.")] = Path(
+        "reports"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """What the last run reached, beside the noisy pictures and classical denoisers."""
+    from svhn_denoiser.evaluation.score_table import read_scores, score_table
+
+    if as_json:
+        print_json(read_scores(reports))
+    else:
+        out.print(score_table(reports))

@@ -1,0 +1,45 @@
+"""`svhn-denoiser params`: the settings, checked, and the recipes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from svhn_denoiser import params as settings
+from svhn_denoiser.terminal import out
+
+app = typer.Typer(help="The settings of the pipeline.", no_args_is_help=True)
+
+
+@app.command("check")
+def params_check(
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The settings.")] = settings.PARAMS_FILE,
+) -> None:
+    """Say whether the settings are fine, or all that is wrong with them."""
+    settings.load(file)
+    typer.echo(f"{file}: all settings are fine")
+
+
+@app.command("recipe")
+def params_recipe(
+    name: Annotated[str | None, typer.Argument(help="Which; without it, all are listed.", show_default=False)] = None,
+) -> None:
+    """Named settings: what `dvc exp run` is given for one, or what there is.
+
+    `dvc exp run $(svhn-denoiser params recipe long)` runs the pipeline with one of them.
+    """
+    from svhn_denoiser import recipes
+
+    if name is not None:
+        recipe = recipes.find(name)
+        recipes.applied(settings.load(), name)  # refuses what params.yaml would refuse
+        typer.echo(" ".join(recipe.options()))
+        return
+    table = Table("recipe", "for", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("differs in", no_wrap=True)
+    for known, recipe in recipes.load().items():
+        table.add_row(known, recipe.about, escape("\n".join(recipe.options()[1::2])))
+    out.print(table)

@@ -1,0 +1,1 @@
+"""Versions of the model, the gate, the champion and its command."""

@@ -1,0 +1,102 @@
+"""`svhn-denoiser registry`: list, show, promote, rollback."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.terminal import AsJson, out, print_json
+
+if TYPE_CHECKING:
+    from svhn_denoiser.registry.versions import Version
+
+app = typer.Typer(help="The registered models: who is champion, and who was.", no_args_is_help=True)
+
+VersionName = Annotated[str, typer.Argument(metavar="VERSION", help="A number, `champion` or `challenger`.")]
+Reason = Annotated[str, typer.Option(help="Why; kept with the version.")]
+
+
+@app.command("list")
+def registry_list(as_json: AsJson = False) -> None:
+    """All versions, the newest first, with their scores on the test pictures of their time."""
+    from svhn_denoiser.registry.versions import versions
+    from svhn_denoiser.tracking.store import open_store
+
+    with open_store() as store:
+        found = versions(store)
+    if as_json:
+        print_json([version.as_dict() for version in found])
+    elif not found:
+        typer.echo(f"{store.name}: no version is registered yet; `dvc repro` registers one")
+    else:
+        out.print(_table(found))
+
+
+@app.command("show")
+def registry_show(name: VersionName, as_json: AsJson = False) -> None:
+    """All that is known of a version: scores, lineage, and what became of it."""
+    from svhn_denoiser.registry.versions import find
+    from svhn_denoiser.tracking.store import open_store
+
+    with open_store() as store:
+        known = find(store, name).as_dict()
+    if as_json:
+        print_json(known)
+        return
+    tags = known.pop("tags")
+    known["aliases"] = ", ".join(known["aliases"])
+    for key, value in {**known, **tags}.items():
+        if value not in (None, ""):
+            typer.echo(f"{key:18} {value:.4f}" if isinstance(value, float) else f"{key:18} {value}")
+
+
+@app.command("promote")
+def registry_promote(name: VersionName, reason: Reason = "by hand") -> None:
+    """Make a version champion, whatever the gate said."""
+    from svhn_denoiser.registry import promotion, versions
+    from svhn_denoiser.tracking.store import open_store
+
+    with open_store() as store:
+        version = versions.find(store, name)
+        before = versions.champion(store)
+        if before and before.number == version.number:
+            typer.echo(f"version {version.number} is champion already")
+            return
+        try:
+            promotion.promote(store, version, over=before, by=promotion.person(), reason=reason)
+        except promotion.ChampionChangedError:
+            raise DenoiserError("another version became champion at this moment. Look at it, and try again.") from None
+    replaced = f", in place of version {before.number}" if before else ""
+    typer.echo(f"version {version.number} is now champion{replaced}")
+
+
+@app.command("rollback")
+def registry_rollback(reason: Reason = "by hand") -> None:
+    """Make the version champion again that the champion replaced."""
+    from svhn_denoiser.registry import promotion
+    from svhn_denoiser.tracking.store import open_store
+
+    with open_store() as store:
+        left, back = promotion.rollback(store, by=promotion.person(), reason=reason)
+    typer.echo(f"version {back.number} is champion again, in place of version {left.number}")
+
+
+def _table(versions: "list[Version]") -> Table:
+    # fits into 80 columns
+    names = ("version", "aliases", "PSNR (dB)", "SSIM", "source", "run", "registered")
+    table = Table(*names, box=box.SIMPLE_HEAD, pad_edge=False)
+    for version in versions:
+        psnr, ssim = version.score("psnr"), version.score("ssim")
+        table.add_row(
+            str(version.number),
+            "\n".join(version.aliases),
+            "" if psnr is None else f"{psnr:.2f}",
+            "" if ssim is None else f"{ssim:.4f}",
+            escape(version.tags.get("data_source", "")),
+            version.run_id[:8],
+            version.created[:10],
+        )
+    return table

@@ -1,0 +1,122 @@
+"""Who is champion: promotion, and the way back.
+
+MLflow's aliases keep no history, so each promotion and each rollback leaves its traces as tags of the version.
+"""
+
+import datetime
+import getpass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.registry.turns import Claims, turn
+from svhn_denoiser.registry.versions import CHAMPION, MODEL, Version, champion, find, tag, versions
+from svhn_denoiser.tracking.store import Store
+
+_NOBODY = "none"
+_CLAIM = "promotion_claim"
+
+
+class ChampionChangedError(Exception):
+    """Another registration made its version champion while this one was being compared."""
+
+
+def promote(store: Store, version: Version, *, over: Version | None, by: str, reason: str) -> None:
+    """Make a version champion, and note over which one, so that there is a way back.
+
+    Args:
+        store: where.
+        version: the new champion; a rollback that it suffered is forgotten.
+        over: the champion it was compared with.
+        by: who decided: `gate`, or a person.
+        reason: why.
+
+    Raises:
+        ChampionChangedError: the champion is another one by now.
+    """
+    number = str(version.number)
+    with _alone(store, version) as still_alone:
+        now = champion(store)
+        if (now and now.number) != (over and over.number):
+            raise ChampionChangedError
+        if now is not None and now.number == version.number:
+            return
+        # tags first: whatever is champion knows the way back, even if this is interrupted here
+        promotion = {"promoted_at": _now(), "promoted_by": by, "promotion_reason": reason}
+        tag(store, number, {**promotion, "promoted_over": str(over.number) if over else _NOBODY})
+        for key in version.tags:
+            if key.startswith("rolled_back_"):
+                store.client.delete_model_version_tag(MODEL, number, key)
+        if not still_alone():
+            raise ChampionChangedError
+        store.client.set_registered_model_alias(MODEL, CHAMPION, number)
+
+
+def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
+    """Make the version champion again that the present champion replaced.
+
+    The version that is left will not become champion again unless a person promotes it. Going back twice goes back two
+    promotions.
+
+    Returns:
+        The version that was left, and the new champion.
+
+    Raises:
+        DenoiserError: there is no champion, it replaced none, or the one it replaced is gone or was itself left.
+    """
+    choose = "Choose one of `svhn-denoiser registry list` and promote it: `svhn-denoiser registry promote VERSION`."
+    with _alone(store, find(store, CHAMPION)):
+        left = find(store, CHAMPION)
+        number = left.tags.get("promoted_over")
+        if number is None:
+            raise DenoiserError(
+                f"version {left.number} was made champion by other means, so what it replaced is not known. {choose}"
+            )
+        if number == _NOBODY:
+            raise DenoiserError(f"version {left.number} is the first champion: there is none to go back to.")
+        there = {version.number: version for version in versions(store)}
+        back = there.get(int(number))
+        if back is None:
+            raise DenoiserError(f"version {number}, which version {left.number} replaced, was deleted. {choose}")
+        if back.tags.get("rolled_back_at"):
+            raise DenoiserError(
+                f"version {number}, which version {left.number} replaced, was itself rolled back on "
+                f"{back.tags['rolled_back_at']}. {choose}"
+            )
+        traces = {"at": _now(), "by": by, "to": number, "reason": reason}
+        tag(store, str(left.number), {f"rolled_back_{key}": value for key, value in traces.items()})
+        store.client.set_registered_model_alias(MODEL, CHAMPION, number)
+    return find(store, str(left.number)), find(store, number)
+
+
+def person() -> str:
+    """Who is at the keyboard, for the traces of a decision."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user in a container
+        return "unknown"
+
+
+@contextmanager
+def _alone(store: Store, version: Version) -> Iterator[Callable[[], bool]]:
+    # nobody else changes the champion in this block: on this machine by a lock, on a server by turns
+    with store.lock():
+        if store.is_local:
+            yield lambda: True
+            return
+
+        def read() -> dict[int, str]:
+            return {v.number: v.tags[_CLAIM] for v in versions(store) if v.tags.get(_CLAIM)}
+
+        def write(number: int, claim: str | None) -> None:
+            if claim is not None:
+                store.client.set_model_version_tag(MODEL, str(number), _CLAIM, claim)
+            elif number in read():
+                store.client.delete_model_version_tag(MODEL, str(number), _CLAIM)
+
+        with turn(Claims(read, write), version.number) as still_ours:
+            yield still_ours
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,221 @@
+"""Reaching MLflow's store: its lock, its experiment, and its errors in words."""
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
+from requests import RequestException
+
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.tracking.location import (
+    EXPERIMENT,
+    database_of,
+    public_uri,
+    store_exists,
+    tracking_uri,
+)
+
+# read while MLflow is imported: nothing is reported to anybody, and a line is printed only when something is wrong
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
+
+# what MLflow raises when a store refuses or is gone; artifacts of a server come by requests alone
+REFUSALS = (MlflowException, RequestException)
+
+# long enough for the migrations of a fresh store on a busy machine (4 s on two idle cores)
+_LOCK_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow store that was reached.
+
+    Attributes:
+        uri: its address, with credentials if it has any.
+        client: talks to it.
+        experiment_id: of the project's experiment; empty where there is none and none was to be made.
+    """
+
+    uri: str
+    client: MlflowClient
+    experiment_id: str
+
+    @property
+    def name(self) -> str:
+        """The address as people and files may see it: no credentials, and no path of this machine for its own store."""
+        return public_uri(self.uri)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a file of this machine rather than a server."""
+        return database_of(self.uri) is not None
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Keep other processes of this machine from changing a local store; a server orders its requests itself."""
+        return _lock(self.uri)
+
+
+def connect(*, create: bool = True) -> Store:
+    """Reach the store; make it, and the experiment, where there is none.
+
+    Args:
+        create: whether what is missing is made; who only reads, perhaps without the right to write, wants nothing made.
+
+    Raises:
+        DenoiserError: the address is of a kind that is not supported, nothing answers there, or the store is damaged,
+            of another version of MLflow, or was moved.
+    """
+    uri = tracking_uri()
+    database = database_of(uri)
+    if database is None and not uri.startswith(("http://", "https://")):
+        raise DenoiserError(
+            f"MLFLOW_TRACKING_URI = {public_uri(uri)}: expected the address of an MLflow server (http:// or https://) "
+            f"or sqlite:///FILE."
+        )
+    if database is not None and not create and not store_exists():
+        raise DenoiserError(f"{database}: no MLflow store there yet. `dvc repro` makes it, or set MLFLOW_TRACKING_URI.")
+    try:
+        # six processes that open a fresh sqlite store at once: five crash in its migrations
+        with _lock(uri), impatience():
+            if database is not None:
+                _probe(database)
+            # MLflow's registry on sqlite looks a model up at the global address, whatever the client's is
+            mlflow.set_tracking_uri(uri)
+            client = MlflowClient(uri)
+            return Store(uri, client, _experiment(client, database, create))
+    except (MlflowException, sqlite3.Error) as error:
+        where = "is no usable MLflow store" if database else "no MLflow server answers there as expected"
+        remedy = (
+            "Move the file away to begin a new one."
+            if database
+            else "Start the server, mend MLFLOW_TRACKING_URI, or unset it to use mlflow.db in the repository."
+        )
+        raise DenoiserError(f"{public_uri(uri)}: {where}: {one_line(error, uri)} {remedy}") from error
+
+
+@contextmanager
+def open_store() -> Iterator[Store]:
+    """The store for who only reads, or promotes what is there: none is made, and errors are for people."""
+    store = connect(create=False)
+    with explained(store):
+        yield store
+
+
+def refused_credentials(error: DenoiserError) -> bool:
+    """Whether :func:`connect` failed because the server wants credentials, or others."""
+    cause = error.__cause__
+    return isinstance(cause, MlflowException) and cause.get_http_status_code() in {401, 403}
+
+
+def can_write(store: Store) -> bool:
+    """Whether runs can be recorded in the store's experiment: found out by giving the experiment a tag."""
+    try:
+        store.client.set_experiment_tag(store.experiment_id, "recorded_by", EXPERIMENT)
+    except REFUSALS:
+        return False
+    return True
+
+
+@contextmanager
+def explained(store: Store) -> Iterator[None]:
+    """Turn what MLflow raises in this block into an error for people.
+
+    Raises:
+        DenoiserError: MLflow refused something, or stopped answering.
+    """
+    try:
+        yield
+    except REFUSALS as error:
+        raise DenoiserError(f"{store.name}: MLflow says: {one_line(error, store.uri)}") from error
+
+
+@contextmanager
+def _lock(uri: str) -> Iterator[None]:
+    database = database_of(uri)
+    if database is None:
+        yield
+        return
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{database}.lock", timeout=_LOCK_SECONDS):
+            yield
+    except Timeout:
+        raise DenoiserError(
+            f"{database}.lock: another process has kept the store for {_LOCK_SECONDS} s. Wait for it, or end it."
+        ) from None
+    except OSError as error:
+        raise DenoiserError(f"{database}: cannot be written: {error}.") from error
+
+
+def _probe(database: Path) -> None:
+    # SQLAlchemy under MLflow would try for minutes to open a file that is no database
+    with closing(sqlite3.connect(database, timeout=20)) as connection:
+        connection.execute("PRAGMA schema_version")
+
+
+@contextmanager
+def impatience() -> Iterator[None]:
+    """In this block a server that does not answer is given up after seconds, unless the user's settings say else."""
+    # MLflow's patience (7 tries, two minutes each) is right for a training that meets a server's restart, and wrong for
+    # the first word with a server that is not there; what the user set holds
+    wanted = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+    ours = {key: value for key, value in wanted.items() if key not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for key in ours:
+            os.environ.pop(key, None)
+
+
+def _experiment(client: MlflowClient, database: Path | None, create: bool) -> str:
+    artifacts = None if database is None else database.parent / "mlartifacts"
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    if experiment is None and not create:
+        return ""
+    if experiment is None:
+        # on a server the artifacts are its own affair; here they must not follow the working folder
+        location = None if artifacts is None else artifacts.as_uri()
+        try:
+            return str(client.create_experiment(EXPERIMENT, artifact_location=location))
+        except MlflowException as error:
+            experiment = client.get_experiment_by_name(EXPERIMENT)
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
+                raise
+    if experiment.lifecycle_stage != "active":
+        raise DenoiserError(
+            f"the MLflow experiment {EXPERIMENT} was deleted. "
+            f"Bring it back with `mlflow experiments restore --experiment-id {experiment.experiment_id}`."
+        )
+    if artifacts is not None:
+        recorded = Path(local_file_uri_to_path(experiment.artifact_location))
+        if recorded != artifacts and not recorded.exists():
+            raise DenoiserError(
+                f"{database}: was moved here. MLflow keeps the place of every artifact, and these were in {recorded}: "
+                f"move the store back, make {recorded} a link to {artifacts}, or delete {database} to begin anew."
+            )
+    return str(experiment.experiment_id)
+
+
+def one_line(error: Exception, uri: str) -> str:
+    """What an error of MLflow's says, as one sentence and without the credentials of the store's address."""
+    # the first line says it; the rest is a stack of causes, and any of it may quote the address with its password
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if "Max retries exceeded" in text and (cause := re.search(r"\[Errno -?\d+\] ([\w ]+)|([\w ]+ timed out)", text)):
+        text = (cause[1] or cause[2]).strip()
+    credentials = urlsplit(uri).netloc.rpartition("@")[0]
+    text = text.replace(f"{credentials}@", "") if credentials else text
+    return text if text.endswith(".") else f"{text}."
