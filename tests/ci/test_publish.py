@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from svhn_denoiser.retraining.summary import MARKER
+from tests.ci.toy_forge import TOKEN, Forge
 from tests.example_settings import ROOT
-from tests.toy_forge import TOKEN, Forge
 
 PICTURES = ("best", "median", "worst")
 FORGES = ["GitHub", "GitLab"]

@@ -17,8 +17,8 @@ from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import as_float
 from svhn_denoiser.params import Params
 from svhn_denoiser.sources.synthetic import draw
+from tests.benchmarks.test_methods import tables
 from tests.example_settings import changed
-from tests.test_benchmarks import tables
 
 
 @pytest.fixture(scope="module")
