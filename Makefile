@@ -20,30 +20,30 @@ DEMO := -S download.source=synthetic -S download.synthetic.train=3000 -S downloa
 
 .PHONY: help setup gpu s3 demo test repro retrain ui bench lint
 
-help:  ## what can be made
+help:  ## list the targets
 	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY)  ## the virtual environment with the locked dependencies; all else calls it
+setup: $(READY)  ## make the virtual environment with the locked dependencies (all targets call it)
 
 $(READY): requirements/lock.txt pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "error: no Python 3.11, 3.12 or 3.13 with venv was found. Install one (Debian and Ubuntu: python3-venv)," >&2; \
 		echo "or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
-	@echo "Setting up $(VENV) with $(PYTHON): about 200 locked packages, 2 GB, some minutes the first time"
+	@echo "Setting up $(VENV) with $(PYTHON): about 200 locked packages, 2 GB, a few minutes the first time"
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-gpu: $(READY)  ## the CUDA libraries for TensorFlow (Linux, NVIDIA)
+gpu: $(READY)  ## install TensorFlow's CUDA libraries (Linux, NVIDIA)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/gpu.txt
 	@$(VENV)/bin/python -c 'from svhn_denoiser.networks.backend import keras; import tensorflow as tf; \
 		print("TensorFlow sees", len(tf.config.list_physical_devices("GPU")), "GPU(s)")'
 
-s3: $(READY)  ## DVC's plug-in for remotes that speak S3
+s3: $(READY)  ## install DVC's plug-in for S3 remotes
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/s3.txt
 
-demo: $(READY)  ## all five stages on drawn house numbers, offline, in minutes; leaves reports in demo/
+demo: $(READY)  ## run all five stages on drawn house numbers, offline, in minutes; reports go to demo/
 	@# not --force, which would run every stage again: what was trained before comes from DVC's run cache
 	@dvc exp remove --quiet drawn-demo >/dev/null 2>&1 || true
 	@# DVC warns of every output that a first run is yet to make
@@ -51,18 +51,18 @@ demo: $(READY)  ## all five stages on drawn house numbers, offline, in minutes; 
 	@rm -rf demo && mkdir demo && dvc get --quiet . reports --rev drawn-demo --out demo/reports
 	@svhn-denoiser scores demo/reports
 
-repro: $(READY)  ## the pipeline as params.yaml says: by default on the official SVHN
+repro: $(READY)  ## run the pipeline with params.yaml: by default on the official SVHN
 	@dvc repro
 
-retrain: $(READY)  ## train what changed, compare, register what is better (options: RETRAIN="--set train.epochs=60")
+retrain: $(READY)  ## train what changed, compare, promote what is better (options: RETRAIN="--set train.epochs=60")
 	@# for make, "not better" (3) and "nothing to do" (4) are no errors; reports/retraining.json says which it was
 	@svhn-denoiser retrain $(RETRAIN) || { code=$$?; [[ $$code == 3 || $$code == 4 ]] || exit $$code; }
 
-test: $(READY)  ## every test
+test: $(READY)  ## run every test
 	@# a worker a core; each file by one worker and in its order, as its tests share what is slow to make
 	@python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-lint: $(READY)  ## ruff, mypy, and what checks the workflows
+lint: $(READY)  ## run ruff, mypy and the checks of the workflows
 	@ruff check . && ruff format --check . && mypy
 	@zizmor --quiet --offline --persona auditor .github
 	@check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -77,7 +77,7 @@ ui: $(READY)  ## compare the runs at http://127.0.0.1:5000 (another port: PORT=5
 	@mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
 
 BENCH_READY := $(VENV)/.bench
-bench: $(BENCH_READY)  ## denoisers side by side, into benchmarks/RESULTS.md (options: BENCH="--pictures 200")
+bench: $(BENCH_READY)  ## compare denoisers, into benchmarks/RESULTS.md (options: BENCH="--pictures 200")
 	@python -m benchmarks.methods $(BENCH)
 
 $(BENCH_READY): $(READY) requirements/bench.txt
