@@ -26,6 +26,7 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import read_json, write_json
 from svhn_denoiser.pairs import Pairs, read
 from svhn_denoiser.params import Params
+from svhn_denoiser.paths import RECIPES
 from svhn_denoiser.sources.synthetic import draw
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def _training(settings: Params, trial: Trial, pairs: Pairs, validation: Pairs, s
 
 def _settings(trial: Trial, settings: Params) -> Params:
     if trial.recipe:
-        settings = recipes.applied(settings, trial.recipe, ROOT / recipes.RECIPES_FILE)
+        settings = recipes.applied(settings, trial.recipe, ROOT / RECIPES)
     # all epochs are trained: a trial that stops early would not have been given the same time
     return params.changed(settings, {"train.early_stopping": None, **trial.changes}, "the trial")
 

@@ -1,8 +1,7 @@
 """download: clean pictures into data/raw, in SVHN's own format."""
 
-from pathlib import Path
-
 from svhn_denoiser import params
+from svhn_denoiser.paths import RAW
 from svhn_denoiser.program import run
 from svhn_denoiser.sources import fetch
 
@@ -10,7 +9,7 @@ from svhn_denoiser.sources import fetch
 def main() -> None:
     """Fetch the pictures of the configured source."""
     settings = params.load()
-    fetch.fetch(settings.download, settings.seed, Path("data/raw"))
+    fetch.fetch(settings.download, settings.seed, RAW)
 
 
 if __name__ == "__main__":

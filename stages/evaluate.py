@@ -2,11 +2,11 @@
 
 import shutil
 from functools import partial
-from pathlib import Path
 
 from svhn_denoiser import files, pairs, params, program
 from svhn_denoiser.evaluation import suite
 from svhn_denoiser.files import read_json, write_json
+from svhn_denoiser.paths import HISTORY, IMAGES, METRICS, MODEL, NOISY, REPORT, REPORTS, RUN, SOURCE
 from svhn_denoiser.report import html
 from svhn_denoiser.report.sheets import sheet
 
@@ -18,29 +18,27 @@ def main() -> None:
     from svhn_denoiser.networks.inference import denoise
     from svhn_denoiser.networks.model_file import load_model
 
-    reports = Path("reports")
-    test = pairs.read(Path("data/noisy"), "test")
-    denoiser = partial(denoise, load_model(Path("models/denoiser.keras")))
+    test = pairs.read(NOISY, "test")
+    denoiser = partial(denoise, load_model(MODEL))
     result = suite.evaluate(settings, test, denoiser, lambda part: print(f"scoring: {part}", flush=True))
     images = {name: sheet(test, chosen, denoiser) for name, chosen in result.showcase.items()}
 
-    write_json(reports / "metrics.json", result.metrics)
+    write_json(METRICS, result.metrics)
     for name, rows in result.tables.items():
-        files.write_csv(reports / f"{name}.csv", rows)
-    shutil.rmtree(reports / "images", ignore_errors=True)  # by hand, it may hold links into DVC's cache
-    (reports / "images").mkdir(parents=True)
+        files.write_csv(REPORTS / f"{name}.csv", rows)
+    shutil.rmtree(IMAGES, ignore_errors=True)  # by hand, it may hold links into DVC's cache
+    IMAGES.mkdir(parents=True)
     for name, png in images.items():
-        (reports / "images" / f"{name}.png").write_bytes(png)
+        files.write_bytes(IMAGES / f"{name}.png", png)
     page = html.render(
         metrics=result.metrics,
-        history=files.read_csv(reports / "history.csv"),
+        history=files.read_csv(HISTORY),
         **result.tables,
-        run=read_json(reports / "run.json"),
+        run=read_json(RUN),
         images=images,
-        source=read_json(Path("data/raw/source.json")),
+        source=read_json(SOURCE),
     )
-    (reports / "report.html").unlink(missing_ok=True)
-    (reports / "report.html").write_text(page, encoding="utf-8")
+    files.write_text(REPORT, page)
     noisy, denoised = result.metrics["noisy"], result.metrics["denoised"]
     print(f"PSNR {noisy['psnr']:.2f} → {denoised['psnr']:.2f} dB, SSIM {noisy['ssim']:.3f} → {denoised['ssim']:.3f}")
 

@@ -1,11 +1,10 @@
 """train: a network from the training pairs; the best epoch on the validation pairs is kept."""
 
 from dataclasses import asdict
-from pathlib import Path
-
-from filelock import Timeout
 
 from svhn_denoiser import files, pairs, params, program
+from svhn_denoiser.locks import waiting
+from svhn_denoiser.paths import HISTORY, MODEL, NOISY, RESUME, RUN
 
 
 def main() -> None:
@@ -14,21 +13,17 @@ def main() -> None:
     # these import TensorFlow and MLflow: a wrong setting is said before
     from svhn_denoiser.networks.model_file import save
     from svhn_denoiser.tracking.location import repository_root
-    from svhn_denoiser.tracking.runs import RUN_FILE, training_run, write_run
+    from svhn_denoiser.tracking.runs import training_run, write_run
     from svhn_denoiser.training import device
     from svhn_denoiser.training.fitting import Epoch, Training, samples
     from svhn_denoiser.training.progress_line import TrainingProgress
 
     chosen = device.choose(settings.train)
-    train, validation = (pairs.read(Path("data/noisy"), split) for split in ("train", "validation"))
-    training = Training(settings, train, validation, chosen, repository_root() / ".resume")
+    train, validation = (pairs.read(NOISY, split) for split in ("train", "validation"))
+    training = Training(settings, train, validation, chosen, repository_root() / RESUME)
     print(f"{settings.train.network} on {chosen.description}: {len(train):,} pictures, {len(validation):,} to validate")
-    lock = training.lock()
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        print("another training of the same settings is running: waiting for it", flush=True)
-    with lock:
+    waits = "another training of the same settings is running: waiting for it"
+    with waiting(training.lock_file, lambda: print(waits, flush=True)):
         progress = training.resume()
         if progress.resumed:
             print(f"going on after epoch {len(progress.history)}, where an earlier training was interrupted")
@@ -47,9 +42,9 @@ def main() -> None:
             model = training.run(on_epoch, shown.batch)
             run.set_tags({"best_epoch": str(progress.best_epoch)})
             run.log_pictures({"clean-noisy-denoised": samples(model, validation)}, progress.best_epoch)
-        save(model, Path("models/denoiser.keras"))
-        files.write_csv(Path("reports/history.csv"), [asdict(row) for row in progress.history])
-        write_run(RUN_FILE, run.store, run.run_id)
+        save(model, MODEL)
+        files.write_csv(HISTORY, [asdict(row) for row in progress.history])
+        write_run(RUN, run.store, run.run_id)
         training.forget()
     print(f"best: epoch {progress.best_epoch}, {progress.best_psnr:.2f} dB on the validation pictures")
 

@@ -1,20 +1,48 @@
-"""Files that one stage writes and another reads: JSON and CSV, written as a whole or not at all."""
+"""Files are written whole or not at all: nobody reads half a table, whenever a program is stopped."""
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from svhn_denoiser.errors import DenoiserError
 
 
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Write a file under another name first; it takes its own once the block has ended well.
+
+    Makes the folder. If the block raises, an older file of that name stays as it was, and nothing else is left.
+
+    Yields:
+        Where to write: beside `path`, hidden, with the same suffix.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".unfinished-{path.name}")
+    try:
+        yield unfinished
+        # not written in place: an output may be a link into DVC's cache
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all."""
+    with whole(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write UTF-8 text with its line ends as they are, as a whole or not at all."""
+    write_bytes(path, content.encode())
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON with sorted keys, as a whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.tmp")
-    unfinished.write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -34,14 +62,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows of the same keys, as a whole or not at all; numbers with 6 significant digits."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.tmp")
-    with unfinished.open("w", encoding="utf-8", newline="") as file:
+    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         for row in rows:
             writer.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
-    unfinished.replace(path)
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

@@ -20,6 +20,7 @@ import scipy.io
 from numpy.typing import NDArray
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import whole
 
 Pictures = NDArray[np.uint8]
 Digits = NDArray[np.uint8]
@@ -151,17 +152,12 @@ def write(path: Path, pictures: Pictures | Iterable[Pictures], digits: Digits) -
     if total == 0 or not np.isin(digits, np.arange(10)).all():
         raise ValueError(f"digits must be 0 to 9, at least one; got {np.unique(digits)}")
     labels = np.where(digits == 0, 10, digits).astype(np.uint8)
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        with unfinished.open("wb") as file:
-            # SciPy's and MATLAB's headers name the date, which would change the file's hash every day
-            text = b"MATLAB 5.0 MAT-file, written by svhn-denoiser"
-            file.write(text.ljust(_HEADER_LENGTH - 4) + b"\x00\x01IM")
-            _write_variable(file, b"X", (SIDE, SIDE, 3, total), _columns(pictures))
-            _write_variable(file, b"y", (total, 1), [labels.tobytes()])
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole(path) as unfinished, unfinished.open("wb") as file:
+        # SciPy's and MATLAB's headers name the date, which would change the file's hash every day
+        text = b"MATLAB 5.0 MAT-file, written by svhn-denoiser"
+        file.write(text.ljust(_HEADER_LENGTH - 4) + b"\x00\x01IM")
+        _write_variable(file, b"X", (SIDE, SIDE, 3, total), _columns(pictures))
+        _write_variable(file, b"y", (total, 1), [labels.tobytes()])
 
 
 def _check_whole(path: Path) -> None:

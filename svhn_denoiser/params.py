@@ -15,9 +15,9 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from svhn_denoiser.dotted import as_text
 from svhn_denoiser.errors import DenoiserError
-
-PARAMS_FILE = Path("params.yaml")
+from svhn_denoiser.paths import PARAMS
 
 NoiseKind = Literal["gaussian", "poisson", "salt-and-pepper", "speckle", "poisson-gaussian", "jpeg"]
 # mixes: each picture is given one of several kinds
@@ -223,7 +223,7 @@ def _highest(strength: float | list[float]) -> float:
     return max(strength) if isinstance(strength, list) else strength
 
 
-def load(path: Path = PARAMS_FILE) -> Params:
+def load(path: Path = PARAMS) -> Params:
     """Read and check all settings.
 
     Raises:
@@ -334,11 +334,7 @@ _UNION_TAGS = {"float", "int", "constrained-float", "constrained-int"}
 
 
 def _show(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = repr(value)
+    text = repr(value) if isinstance(value, str) else as_text(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from svhn_denoiser import params as settings
+from svhn_denoiser.paths import PARAMS
 from svhn_denoiser.terminal import out
 
 app = typer.Typer(help="The settings of the pipeline.", no_args_is_help=True)
@@ -16,7 +17,7 @@ app = typer.Typer(help="The settings of the pipeline.", no_args_is_help=True)
 
 @app.command("check")
 def params_check(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The settings.")] = settings.PARAMS_FILE,
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The settings.")] = PARAMS,
 ) -> None:
     """Say whether the settings are fine, or all that is wrong with them."""
     settings.load(file)

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from svhn_denoiser.dotted import as_argument
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params, changed
-
-RECIPES_FILE = Path("recipes.yaml")
+from svhn_denoiser.paths import RECIPES
 
 
 class Recipe(BaseModel):
@@ -29,10 +29,10 @@ class Recipe(BaseModel):
 
     def options(self) -> list[str]:
         """What `dvc exp run` is given for it: `-S train.epochs=60 …`; no value has a blank in it."""
-        return [part for key, value in self.settings.items() for part in ("-S", f"{key}={_plain(value)}")]
+        return [part for key, value in self.settings.items() for part in ("-S", f"{key}={as_argument(value)}")]
 
 
-def load(path: Path = RECIPES_FILE) -> Mapping[str, Recipe]:
+def load(path: Path = RECIPES) -> Mapping[str, Recipe]:
     """All recipes by name.
 
     Raises:
@@ -49,7 +49,7 @@ def load(path: Path = RECIPES_FILE) -> Mapping[str, Recipe]:
         raise DenoiserError(f"{path}: holds no recipes, each with `about` and `settings`: {error}") from None
 
 
-def find(name: str, path: Path = RECIPES_FILE) -> Recipe:
+def find(name: str, path: Path = RECIPES) -> Recipe:
     """One recipe.
 
     Raises:
@@ -61,19 +61,10 @@ def find(name: str, path: Path = RECIPES_FILE) -> Recipe:
     return recipes[name]
 
 
-def applied(settings: Params, name: str, path: Path = RECIPES_FILE) -> Params:
+def applied(settings: Params, name: str, path: Path = RECIPES) -> Params:
     """Settings with a recipe's changes.
 
     Raises:
         DenoiserError: as in :func:`find`, or what it changes is no setting or has a wrong value.
     """
     return changed(settings, find(name, path).settings, f"{path}, {name}")
-
-
-def _plain(value: Any) -> str:
-    # as DVC reads it, without blanks: [0.02,0.3]
-    if isinstance(value, list):
-        return f"[{','.join(map(_plain, value))}]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return str(value)

@@ -104,15 +104,6 @@ class TestSettings:
         with pytest.raises(WrongUsageError, match="epochs is a setting, not a section"):
             chosen_settings.with_settings(text, {"train.epochs.first": 60})
 
-    def test_differences_are_named_in_full(self) -> None:
-        before = {"train.network": "dncnn", "train": {"epochs": 3}, "gone": 1}
-        after = {"train": {"network": "dncnn", "epochs": 4, "flips": True}}
-        assert chosen_settings.differences(before, after) == {
-            "gone": (1, None),
-            "train.epochs": (3, 4),
-            "train.flips": (None, True),
-        }
-
 
 class TestWhatRuns:
     def test_a_first_run_does_all_of_it_and_a_second_nothing(self, toy: Toy, go: Callable[..., Result]) -> None:

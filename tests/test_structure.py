@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("params_command",),
     ("recipes",),
     ("params",),
-    ("program", "terminal", "files", "credentials"),
+    ("program", "terminal", "files", "paths", "dotted", "credentials", "locks"),
     ("errors",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import whole
 
 if TYPE_CHECKING:
     import keras
@@ -176,13 +177,8 @@ def _read(path: Path) -> Image.Image:
 
 
 def _write(target: Path, picture: Image.Image) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(f".{target.name}.tmp")
-    try:
+    with whole(target) as unfinished:
         picture.save(unfinished, format="PNG")
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _brightness(picture: Image.Image) -> tuple[NDArray[np.float32], int]:

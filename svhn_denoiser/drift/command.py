@@ -12,6 +12,8 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import write_text
+from svhn_denoiser.paths import NOISY
 from svhn_denoiser.registry import chosen_model
 from svhn_denoiser.terminal import AsJson, err, out, print_json
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 # the exit code for pictures that are not as in training
 DRIFT = 3
 
-_TRAINING = Path("data/noisy")
+_TRAINING = NOISY
 _STYLES = {"drift": "bold", "perhaps": "", "slight": "", "same": "dim"}
 
 
@@ -84,7 +86,7 @@ def drift(
     if page:
         from svhn_denoiser.drift.page import render
 
-        _write(page, render(found, compared, name))
+        write_text(page, render(found, compared, name))
     if as_json:
         print_json(words.as_json(found, compared, name))
     else:
@@ -165,10 +167,3 @@ def _print(found: "Examination", reference: str | None) -> None:
         if finding.state in {"drift", "perhaps"}:
             out.print(f"{finding.feature.name}: {words.verdict(finding)}", markup=False, highlight=False)
     out.print(words.headline(found, reference), style="bold", markup=False, highlight=False)
-
-
-def _write(page: Path, text: str) -> None:
-    page.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = page.with_name(f".{page.name}.tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(page)

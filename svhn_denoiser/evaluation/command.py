@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
+from svhn_denoiser.paths import REPORTS
 from svhn_denoiser.terminal import AsJson, out, print_json
 
 
 def scores(
-    reports: Annotated[Path, typer.Argument(metavar="[REPORTS]", help="The folder `reports` of a run.")] = Path(
-        "reports"
-    ),
+    reports: Annotated[Path, typer.Argument(metavar="[REPORTS]", help="The folder `reports` of a run.")] = REPORTS,
     as_json: AsJson = False,
 ) -> None:
     """What the last run reached, beside the noisy pictures and classical denoisers."""

@@ -3,9 +3,11 @@
 import json
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import whole
 from svhn_denoiser.networks.backend import keras
 
 
@@ -21,10 +23,8 @@ def save(model: keras.Model, path: Path) -> None:
     An output that did not change keeps its hash, and what depends on it is not run again. The file takes its name
     once it is complete.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    dated = path.with_name(f"{path.stem}.dated.keras")
-    undated = path.with_name(f"{path.name}.tmp")
-    try:
+    with whole(path) as undated, TemporaryDirectory() as folder:
+        dated = Path(folder) / "dated.keras"
         model.save(dated)
         with zipfile.ZipFile(dated) as source, zipfile.ZipFile(undated, "w", zipfile.ZIP_STORED) as target:
             for name in sorted(source.namelist()):
@@ -32,10 +32,6 @@ def save(model: keras.Model, path: Path) -> None:
                 if name.endswith(".json"):
                     content = json.dumps(_without_accidents(json.loads(content), {})).encode()
                 target.writestr(zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0)), content)
-        undated.replace(path)
-    finally:
-        for leftover in (dated, undated):
-            leftover.unlink(missing_ok=True)
 
 
 def load_model(path: Path) -> keras.Model:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from svhn_denoiser.paths import MODEL
 from svhn_denoiser.tracking.location import repository_root, store_exists
 
-MODEL_FILE = Path("models/denoiser.keras")
 OPTION_HELP = (
     "A .keras file, or an address of MLflow's such as models:/svhn-denoiser/3. "
-    f"By default the champion, or {MODEL_FILE} where nothing is registered."
+    f"By default the champion, or {MODEL} where nothing is registered."
 )
 
 
@@ -54,7 +54,7 @@ def _champion(folder: Path) -> ChosenModel:
         if champion is not None:
             address = f"models:/{versions.MODEL}/{champion.number}"
             return _fetch(address, f"the champion, version {champion.number}", folder)
-    return ChosenModel(repository_root() / MODEL_FILE, f"{MODEL_FILE}, as there is no champion yet")
+    return ChosenModel(repository_root() / MODEL, f"{MODEL}, as there is no champion yet")
 
 
 def _fetch(address: str, name: str, folder: Path) -> ChosenModel:

@@ -4,10 +4,10 @@ import base64
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import jinja2
 
+from svhn_denoiser.credentials import masked
 from svhn_denoiser.report import charts
 from svhn_denoiser.report.charts import Rows
 
@@ -137,12 +137,4 @@ def _facts(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str
         if isinstance(value, Mapping):
             yield from _facts(value, f"{prefix}{key} · ")
         elif value is not None:
-            yield f"{prefix}{key}", _without_password(str(value))
-
-
-def _without_password(text: str) -> str:
-    # reports are passed around, and a tracking server's address may carry its user's password
-    parts = urlsplit(text) if "://" in text and "@" in text else None
-    if parts is None or "@" not in parts.netloc:
-        return text
-    return urlunsplit(parts._replace(netloc="…@" + parts.netloc.rpartition("@")[2]))
+            yield f"{prefix}{key}", masked(str(value))  # reports are passed around

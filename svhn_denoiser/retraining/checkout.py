@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.locks import waiting
 
 # DVC's folder for what belongs to one checkout and to no commit
 STATE = Path(".dvc/tmp/retraining")
@@ -95,17 +94,8 @@ def commit_files(files: Iterable[str], message: str) -> str:
 @contextmanager
 def alone(say: Callable[[str], None]) -> Iterator[None]:
     """Keep other retrainings out of this checkout; if there is one, that is said, and it is waited for."""
-    STATE.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(STATE / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        say("another retraining is running in this checkout: waiting for it")
-        lock.acquire()
-    try:
+    with waiting(STATE / "lock", lambda: say("another retraining is running in this checkout: waiting for it")):
         yield
-    finally:
-        lock.release()
 
 
 def git(*arguments: str, strip: bool = True) -> str:

@@ -76,20 +76,3 @@ def with_settings(text: str, chosen: Mapping[str, Any]) -> str:
     changed = io.StringIO()
     yaml.dump(tree, changed)
     return changed.getvalue()
-
-
-def leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings under dotted names; keys may be dotted themselves, as in dvc.lock."""
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            found |= leaves(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
-
-
-def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Old and new value of each setting that differs, by dotted name; None where it is missing."""
-    old, new = leaves(before), leaves(after)
-    return {key: (old.get(key), new.get(key)) for key in sorted(old | new) if old.get(key) != new.get(key)}

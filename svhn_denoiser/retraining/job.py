@@ -12,6 +12,7 @@ import psutil
 from ruamel.yaml import YAML
 
 from svhn_denoiser import params as settings
+from svhn_denoiser.dotted import differences, flat
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import read_csv, read_json
 from svhn_denoiser.retraining import checkout, chosen_settings, registry_access, undo
@@ -238,8 +239,8 @@ class _Job:
 
         lock, params = checkout.show(base, str(_LOCK)), checkout.show(base, str(_PARAMS))
         # what its results were made with, where that is recorded; params.yaml may be ahead of them
-        before = chosen_settings.leaves(_tree(params or "")) | (locked_settings(lock) if lock else {})
-        self.result.params_changed = chosen_settings.differences(before, _tree(text))
+        before = flat(_tree(params or "")) | (locked_settings(lock) if lock else {})
+        self.result.params_changed = differences(before, _tree(text))
 
     def _refuse_loose_changes(self) -> None:
         changed, new = checkout.changed_files()

@@ -20,8 +20,8 @@ from dvc.stage.loader import StageLoader
 from ruamel.yaml import YAML
 
 from svhn_denoiser.credentials import masked
+from svhn_denoiser.dotted import differences, flat
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.retraining.chosen_settings import differences, leaves
 from svhn_denoiser.retraining.output import StageOutput, on_standard_error
 from svhn_denoiser.retraining.result import StageOutcome
 
@@ -237,7 +237,7 @@ def locked_settings(lock: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for stage in (YAML(typ="safe", pure=True).load(lock) or {}).get("stages", {}).values():
-        found |= leaves(stage.get("params", {}).get(PARAMS, {}))
+        found |= flat(stage.get("params", {}).get(PARAMS, {}))
     return found
 
 

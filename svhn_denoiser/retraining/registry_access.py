@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from svhn_denoiser import params as settings
+from svhn_denoiser.credentials import user_of
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import read_json
 
@@ -80,7 +80,7 @@ def access(report_only: bool, *, to_be_committed: bool = False) -> Access:
 
 def _has_credentials(address: str) -> bool:
     # CI sets the variable of a secret that it does not have to nothing
-    return "@" in urlsplit(address).netloc or any(os.environ.get(name) for name in CREDENTIALS)
+    return user_of(address) != "" or any(os.environ.get(name) for name in CREDENTIALS)
 
 
 def _refusal(name: str, have: bool) -> DenoiserError:

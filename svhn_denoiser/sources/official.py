@@ -7,17 +7,16 @@ are those of http://ufldl.stanford.edu/housenumbers/.
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pooch
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.locks import waiting
 from svhn_denoiser.params import SvhnSettings
 from svhn_denoiser.sources.transfer import Patience, TransferError, transfer
 
@@ -121,7 +120,10 @@ def fetch(files: Sequence[RemoteFile], mirrors: Sequence[str], cache: Path, pati
 
 def _fetch_one(file: RemoteFile, mirrors: Sequence[str], cache: Path, patience: Patience, progress: Progress) -> Path:
     failures = []
-    with _alone(cache / f"{file.name}.lock", progress):
+    with waiting(
+        cache / f"{file.name}.lock",
+        lambda: _say(progress, f"{file.name}: waiting for another process that fetches it"),
+    ):
         for mirror in mirrors:
             try:
                 return _fetch_from(mirror, file, cache, patience, progress)
@@ -140,20 +142,6 @@ def _fetch_one(file: RemoteFile, mirrors: Sequence[str], cache: Path, patience: 
             ]
         )
     )
-
-
-@contextmanager
-def _alone(lock_file: Path, progress: Progress) -> Iterator[None]:
-    lock = FileLock(lock_file)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        _say(progress, f"{lock_file.stem}: waiting for another process that fetches it")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _fetch_from(mirror: str, file: RemoteFile, cache: Path, patience: Patience, progress: Progress) -> Path:

@@ -4,17 +4,14 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
-
-LOCK_FILE = Path("dvc.lock")
+from svhn_denoiser.paths import DVC_LOCK, NOISY
 
 
 def lineage(params: Params) -> dict[str, str]:
@@ -23,21 +20,21 @@ def lineage(params: Params) -> dict[str, str]:
     A tag that cannot be known (no git, no `dvc.lock` yet) is left out.
     """
     commit = git_commit()
-    dirty = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){LOCK_FILE}")
+    dirty = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){DVC_LOCK}")
     known = {
         "git_commit": commit,
         # what the UI's column "Source" shows
         "mlflow.source.git.commit": commit,
         "git_dirty": None if dirty is None else ("yes" if dirty else "no"),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
-        "data_hash": dvc_hash("data/noisy"),
+        "data_hash": dvc_hash(NOISY),
         "data_source": params.download.source,
         "params_hash": params_hash(params),
     }
     return {key: value for key, value in known.items() if value}
 
 
-def dvc_hash(out: str, lock: Path = LOCK_FILE) -> str | None:
+def dvc_hash(out: Path, lock: Path = DVC_LOCK) -> str | None:
     """The md5 that DVC recorded for an output, 32 hex digits; None where there is no `dvc.lock` or no such output.
 
     Raises:
@@ -52,7 +49,9 @@ def dvc_hash(out: str, lock: Path = LOCK_FILE) -> str | None:
             f"{lock}: is no valid YAML. Delete it and run `dvc repro`, which writes it anew."
         ) from error
     stages = (tree or {}).get("stages", {}).values()
-    hashes = (entry.get("md5") for stage in stages for entry in stage.get("outs", ()) if entry.get("path") == out)
+    hashes = (
+        entry.get("md5") for stage in stages for entry in stage.get("outs", ()) if entry.get("path") == out.as_posix()
+    )
     found = next(hashes, None)
     return str(found).removesuffix(".dir") if found else None
 
@@ -63,27 +62,9 @@ def params_hash(params: Params) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def flat(params: Params) -> dict[str, str]:
-    """Settings under dotted names, as MLflow's params: `{"train.epochs": "30", ...}`."""
-    return {key: _shown(value) for key, value in _leaves(params.model_dump(by_alias=True))}
-
-
 def git_commit() -> str | None:
     """The commit the code stands at; under `dvc exp run`, the one the experiment began from."""
     return os.environ.get("DVC_EXP_BASELINE_REV") or _git("rev-parse", "HEAD")
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _shown(value: Any) -> str:
-    # as params.yaml writes it: true, null, [0.1, 0.2]
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _git(*arguments: str) -> str | None:

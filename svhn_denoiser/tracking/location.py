@@ -2,7 +2,8 @@
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+
+from svhn_denoiser.credentials import public_address
 
 EXPERIMENT = "svhn-denoiser"
 
@@ -31,8 +32,7 @@ def public_uri(uri: str) -> str:
     if database is not None:
         root = repository_root()
         return f"sqlite:///{database.relative_to(root) if database.is_relative_to(root) else database}"
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return public_address(uri)
 
 
 def store_exists() -> bool:

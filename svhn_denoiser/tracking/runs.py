@@ -20,10 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from svhn_denoiser.dotted import as_text, flat
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import write_json
 from svhn_denoiser.params import Params
-from svhn_denoiser.tracking.lineage import dvc_hash, flat, git_commit, lineage
+from svhn_denoiser.paths import NOISY
+from svhn_denoiser.tracking.lineage import dvc_hash, git_commit, lineage
 from svhn_denoiser.tracking.location import EXPERIMENT
 from svhn_denoiser.tracking.store import REFUSALS, Store, connect, impatience, one_line
 
@@ -31,8 +33,6 @@ from svhn_denoiser.tracking.store import REFUSALS, Store, connect, impatience, o
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-RUN_FILE = Path("reports/run.json")
 
 
 class TrainingRun:
@@ -88,7 +88,7 @@ def training_run(
     """
     store = connect()
     experiment = os.environ.get("DVC_EXP_NAME")
-    data_hash = dvc_hash("data/noisy")
+    data_hash = dvc_hash(NOISY)
     labels = {
         **lineage(params),
         "network": params.train.network,
@@ -104,7 +104,7 @@ def training_run(
                 labels["resumed_from"] = run_id
             created = store.client.create_run(store.experiment_id, run_name=name or experiment, tags=labels)
             run = TrainingRun(store, created.info.run_id)
-            store.client.log_batch(run.run_id, params=[Param(*item) for item in flat(params).items()])
+            store.client.log_batch(run.run_id, params=_settings(params))
             store.client.log_inputs(run.run_id, [_data_set(params.download.source, data_hash)])
         else:
             run = TrainingRun(store, existing)
@@ -121,7 +121,7 @@ def training_run(
     except REFUSALS as error:
         status = "FAILED"
         raise DenoiserError(
-            f"{store.name}: the MLflow store takes no more records: {one_line(error, store.uri)} "
+            f"{store.name}: the MLflow store takes no more records: {one_line(error)} "
             f"Run the same command again when it answers."
         ) from error
     except (KeyboardInterrupt, SystemExit):
@@ -193,13 +193,17 @@ def write_run(path: Path, store: Store, run_id: str) -> None:
     write_json(path, {"experiment": EXPERIMENT, "run_id": run_id, "tracking_uri": store.name})
 
 
+def _settings(params: Params) -> list[Param]:
+    return [Param(key, as_text(value)) for key, value in flat(params.model_dump(by_alias=True)).items()]
+
+
 def _data_set(source: str, data_hash: str | None) -> DatasetInput:
     # DVC has hashed the pictures already, and MLflow's own hash reads them all
     data = Dataset(
         name=source,
         digest=data_hash or "unversioned",
         source_type="local",
-        source=json.dumps({"uri": "data/noisy"}),
+        source=json.dumps({"uri": NOISY.as_posix()}),
     )
     return DatasetInput(data, tags=[InputTag("mlflow.data.context", "training")])
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 from requests import RequestException
 
+from svhn_denoiser.credentials import masked
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.tracking.location import (
     EXPERIMENT,
@@ -103,7 +103,7 @@ def connect(*, create: bool = True) -> Store:
             if database
             else "Start the server, mend MLFLOW_TRACKING_URI, or unset it to use mlflow.db in the repository."
         )
-        raise DenoiserError(f"{public_uri(uri)}: {where}: {one_line(error, uri)} {remedy}") from error
+        raise DenoiserError(f"{public_uri(uri)}: {where}: {one_line(error)} {remedy}") from error
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def explained(store: Store) -> Iterator[None]:
     try:
         yield
     except REFUSALS as error:
-        raise DenoiserError(f"{store.name}: MLflow says: {one_line(error, store.uri)}") from error
+        raise DenoiserError(f"{store.name}: MLflow says: {one_line(error)}") from error
 
 
 @contextmanager
@@ -210,12 +210,11 @@ def _experiment(client: MlflowClient, database: Path | None, create: bool) -> st
     return str(experiment.experiment_id)
 
 
-def one_line(error: Exception, uri: str) -> str:
-    """What an error of MLflow's says, as one sentence and without the credentials of the store's address."""
+def one_line(error: Exception) -> str:
+    """What an error of MLflow's says, as one sentence and without credentials."""
     # the first line says it; the rest is a stack of causes, and any of it may quote the address with its password
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if "Max retries exceeded" in text and (cause := re.search(r"\[Errno -?\d+\] ([\w ]+)|([\w ]+ timed out)", text)):
         text = (cause[1] or cause[2]).strip()
-    credentials = urlsplit(uri).netloc.rpartition("@")[0]
-    text = text.replace(f"{credentials}@", "") if credentials else text
+    text = masked(text)
     return text if text.endswith(".") else f"{text}."

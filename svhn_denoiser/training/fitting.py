@@ -13,7 +13,6 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from svhn_denoiser.errors import DenoiserError
@@ -161,10 +160,10 @@ class Training:
             self.forget()
         return self.progress
 
-    def lock(self) -> FileLock:
+    @property
+    def lock_file(self) -> Path:
         """Two trainings of the same settings at once would overwrite each other's state; the second one waits."""
-        self.state.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(f"{self.state}.lock")
+        return self._beside(".lock")
 
     def forget(self) -> None:
         """Delete the state of a training that has ended."""

@@ -17,11 +17,14 @@ GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 
 # Code that every stage uses and that decides none of their outputs: reading settings, ending with a message, speaking
-# to MLflow, showing progress, keeping TensorFlow quiet.
+# to MLflow, showing progress, keeping TensorFlow quiet, waiting for another process, and where files are, which the
+# graph says itself.
 DECIDES_NOTHING = {
     "errors.py",
+    "locks.py",
     "networks/backend.py",
     "params.py",
+    "paths.py",
     "program.py",
     "tracking/lineage.py",
     "tracking/location.py",

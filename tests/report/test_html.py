@@ -159,7 +159,7 @@ def test_a_password_in_an_address_is_not_printed(parts):
     parts["run"]["tracking_uri"] = "https://me:s3cret@tracking.example:5000/base?x=1"
     text = html.render(**parts)
     assert "s3cret" not in text
-    assert "https://…@tracking.example:5000/base?x=1" in text
+    assert "https://tracking.example:5000/base?x=1" in text
 
 
 def test_pictures_have_alternative_text_and_tables_have_heads(parts):

@@ -20,6 +20,7 @@ from PIL import Image
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
+from svhn_denoiser.paths import NOISY
 from svhn_denoiser.tracking.lineage import dvc_hash, lineage, params_hash
 from svhn_denoiser.tracking.location import public_uri, tracking_uri
 from svhn_denoiser.tracking.runs import (
@@ -384,13 +385,13 @@ def test_settings_hash_alike_whatever_their_file_looks_like(settings: Params) ->
 
 
 def test_the_hash_of_an_output_is_dvcs_own(tmp_path: Path) -> None:
-    assert dvc_hash("data/noisy", tmp_path / "dvc.lock") is None
+    assert dvc_hash(NOISY, tmp_path / "dvc.lock") is None
     _lock_file(tmp_path)
-    assert dvc_hash("data/noisy", tmp_path / "dvc.lock") == DATA_HASH
-    assert dvc_hash("data/other", tmp_path / "dvc.lock") is None
+    assert dvc_hash(NOISY, tmp_path / "dvc.lock") == DATA_HASH
+    assert dvc_hash(Path("data/other"), tmp_path / "dvc.lock") is None
     (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: [\n")
     with pytest.raises(DenoiserError, match="Delete it and run `dvc repro`"):
-        dvc_hash("data/noisy", tmp_path / "dvc.lock")
+        dvc_hash(NOISY, tmp_path / "dvc.lock")
 
 
 def test_no_store_is_named_with_its_credentials(repository: Path) -> None:

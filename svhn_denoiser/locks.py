@@ -1,0 +1,28 @@
+"""Locks between processes of one machine."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+@contextmanager
+def waiting(lock_file: Path, say: Callable[[], object]) -> Iterator[None]:
+    """Hold a lock for the block; wait for it, however long, where another process has it.
+
+    Args:
+        lock_file: is made, and its folder too; it stays.
+        say: is called once if there is something to wait for, before the waiting begins.
+    """
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

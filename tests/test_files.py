@@ -1,0 +1,64 @@
+"""What is written is whole, and the same content is the same bytes."""
+
+from pathlib import Path
+
+import pytest
+
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import read_csv, read_json, whole, write_bytes, write_csv, write_json, write_text
+
+
+def test_json_is_sorted_whole_and_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "reports" / "x.json"
+    write_json(path, {"b": 1, "a": "ä"})
+    assert path.read_text() == '{\n  "a": "ä",\n  "b": 1\n}\n'
+    assert read_json(path) == {"a": "ä", "b": 1}
+    assert [entry.name for entry in path.parent.iterdir()] == ["x.json"]
+    path.write_text("{")
+    with pytest.raises(DenoiserError, match="is damaged"):
+        read_json(path)
+    with pytest.raises(DenoiserError, match="no such file"):
+        read_json(tmp_path / "none.json")
+
+
+def test_a_table_has_six_digits_and_is_read_back_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "reports" / "x.csv"
+    write_csv(path, [{"epoch": 1, "loss": 0.123456789}, {"epoch": 2, "loss": 1.0}])
+    assert path.read_bytes() == b"epoch,loss\n1,0.123457\n2,1\n"
+    assert read_csv(path) == [{"epoch": "1", "loss": "0.123457"}, {"epoch": "2", "loss": "1"}]
+
+
+def test_text_keeps_its_line_ends(tmp_path: Path) -> None:
+    write_text(tmp_path / "x.html", "ä\r\nb\n")
+    assert (tmp_path / "x.html").read_bytes() == "ä\r\nb\n".encode()
+
+
+def test_a_file_that_cannot_be_finished_is_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "x.txt"
+    path.write_text("before")
+
+    def stopped() -> None:
+        with whole(path) as unfinished:
+            unfinished.write_text("half of i")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        stopped()
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_into_a_cache_is_replaced_and_what_it_points_at_stays(tmp_path: Path) -> None:
+    cached = tmp_path / "cached"
+    cached.write_bytes(b"cached")
+    path = tmp_path / "reports" / "x.png"
+    path.parent.mkdir()
+    path.symlink_to(cached)
+    write_bytes(path, b"new")
+    assert (path.read_bytes(), cached.read_bytes()) == (b"new", b"cached")
+
+
+def test_what_is_unfinished_has_the_suffix_that_writers_go_by_and_is_hidden(tmp_path: Path) -> None:
+    with whole(tmp_path / "models" / "x.keras") as unfinished:
+        assert (unfinished.suffix, unfinished.name[0], unfinished.parent) == (".keras", ".", tmp_path / "models")
+        unfinished.touch()
