@@ -11,6 +11,7 @@ from PIL import Image
 
 from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.sources import fetch
 
 NAMES = ["test_32x32.mat", "train_32x32.mat"]
 
@@ -38,12 +39,12 @@ def workspace(tmp_path, monkeypatch):
 def download(settings):
     """`fetch.fetch` into data/raw with the repository's settings, but for those given."""
 
-    def fetch(**changes):
+    def download(**changes):
         changed = settings.download.model_copy(update=changes)
         fetch.fetch(changed, 2021, Path("data/raw"))
         return json.loads(Path("data/raw/source.json").read_text())
 
-    return fetch
+    return download
 
 
 def listed(folder):
