@@ -95,7 +95,7 @@ def _jpeg(clean: Picture, strength: float, _: float, __: np.random.Generator) ->
     file = io.BytesIO()
     quality = max(1, round(100 * (1 - strength)))
     Image.fromarray(np.rint(clean * 255).astype(np.uint8)).save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    return np.asarray(Image.open(file), dtype=np.float32) / np.float32(255)
+    return np.asarray(Image.open(file, formats=["JPEG"]), dtype=np.float32) / np.float32(255)
 
 
 _MODELS: dict[str, Callable[[Picture, float, float, np.random.Generator], Picture]] = {

@@ -22,7 +22,7 @@ def denoise(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier call.")] = False,
 ) -> None:
     """Denoise pictures of any size and mode; each keeps its name and becomes a PNG."""
-    from svhn_denoiser.denoising import picture_files
+    from svhn_denoiser.denoising import picture_files, tiles
 
     jobs = picture_files.plan(pictures, output)
     with chosen_model.choose(model) as chosen:
@@ -30,7 +30,7 @@ def denoise(
 
         if model is None:
             typer.echo(f"denoising with {chosen.name}", err=True)
-        network = picture_files.with_model(load_model(chosen.file))
+        network = tiles.with_model(load_model(chosen.file))
     failures = 0
     results = picture_files.denoise_files(jobs, network, overwrite=overwrite)
     for result in track(results, "denoising", len(jobs), console=err, transient=True, disable=not err.is_terminal):

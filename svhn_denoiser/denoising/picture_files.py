@@ -1,29 +1,17 @@
 """Denoise picture files of any size and mode: what is read, what is written, and what is never overwritten."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
+from svhn_denoiser.denoising.tiles import Denoise
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import whole
-
-if TYPE_CHECKING:
-    import keras
-
-Denoise = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-
-# A large picture is denoised in pieces of 832 pixels a side, each with a margin of its neighbours, so that no seam
-# shows: a pixel of the residual U-Net's output depends on 29 pixels to each side, on 92 with the settings of the
-# recipe `blind`. Both are multiples of 8, for the halvings.
-_TILE = 832
-MARGIN = 96
-# up to here a picture goes through the network whole; that takes 250 MB for the default network, as a piece does
-_WHOLE = (_TILE + 2 * MARGIN) ** 2
+from svhn_denoiser.picture_files import UnreadablePictureError, find, opened
 
 _GREY = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N", "F"}
 _ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
@@ -48,16 +36,15 @@ class Failure:
 def plan(paths: Iterable[Path], output: Path) -> list[Job]:
     """Which pictures there are, and where each goes: names are kept, folders too, the ending becomes .png.
 
-    A picture that is named is always tried; of a folder, those whose ending is a picture format's.
+    A picture that is named is always tried; of a folder, those that :func:`svhn_denoiser.picture_files.find` finds.
 
     Raises:
         DenoiserError: a path does not exist, a folder holds no picture, or two pictures would get one name.
     """
-    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN}
     jobs: dict[Path, Job] = {}
     for path in paths:
         if path.is_dir():
-            found = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in endings and file.is_file()]
+            found, _ = find(path)
             if path.resolve() in output.resolve().parents:
                 # what an earlier call wrote into a folder below is no input of this one
                 found = [file for file in found if not file.resolve().is_relative_to(output.resolve())]
@@ -81,7 +68,7 @@ def denoise_files(jobs: list[Job], denoise: Denoise, *, overwrite: bool) -> Iter
 
     Args:
         jobs: what :func:`plan` found.
-        denoise: float32 (H, W, 3) in [0, 1] to the same, such as :func:`with_model` gives.
+        denoise: float32 (H, W, 3) in [0, 1] to the same, such as :func:`.tiles.with_model` gives.
         overwrite: whether a file of an earlier call may be replaced; a picture to be denoised never is.
 
     Yields:
@@ -95,10 +82,9 @@ def denoise_files(jobs: list[Job], denoise: Denoise, *, overwrite: bool) -> Iter
             if job.target.exists() and not overwrite:
                 raise DenoiserError(f"{job.target} exists; --overwrite replaces it")
             _write(job.target, denoise_picture(_read(job.source), denoise))
-        except UnidentifiedImageError:
-            yield Failure(job.source, "is no picture, or of an unknown format")
-        except (DenoiserError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-            # Pillow has no error of its own for a damaged file: SyntaxError is a broken PNG, EOFError a cut one
+        except UnreadablePictureError as error:
+            yield Failure(job.source, error.reason)
+        except (DenoiserError, OSError, ValueError) as error:
             yield Failure(job.source, str(error) or type(error).__name__)
         else:
             yield None
@@ -134,44 +120,8 @@ def denoise_picture(picture: Image.Image, denoise: Denoise) -> Image.Image:
     return result
 
 
-def with_model(model: "keras.Model") -> Denoise:
-    """A network as a function of one picture: float32 (H, W, 3) in [0, 1] to the same, large ones in pieces."""
-    from svhn_denoiser.networks import inference
-
-    def denoise(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        result: NDArray[np.float32] = inference.denoise(model, picture[None])[0]
-        return result
-
-    return lambda picture: denoise(picture) if picture.size <= 3 * _WHOLE else in_tiles(picture, denoise)
-
-
-def in_tiles(picture: NDArray[np.float32], denoise: Denoise) -> NDArray[np.float32]:
-    """Denoise a picture piece by piece, so that memory does not grow with it.
-
-    Each piece is seen with a margin of its neighbours, beyond the picture's edge with its mirror image. All pieces are
-    of one size: TensorFlow prepares itself for a new size for a second.
-
-    Args:
-        picture: float32 (H, W, 3).
-        denoise: is called with float32 (1024, 1024, 3).
-    """
-    height, width = picture.shape[:2]
-    padding = [(MARGIN, MARGIN + -size % _TILE) for size in (height, width)]
-    padded = np.pad(picture, (*padding, (0, 0)), mode="symmetric")
-    result = np.empty_like(padded[MARGIN:-MARGIN, MARGIN:-MARGIN])
-    for y in range(0, height, _TILE):
-        for x in range(0, width, _TILE):
-            piece = denoise(padded[y : y + _TILE + 2 * MARGIN, x : x + _TILE + 2 * MARGIN])
-            result[y : y + _TILE, x : x + _TILE] = piece[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    return result[:height, :width]
-
-
 def _read(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
-        frames = getattr(picture, "n_frames", 1)
-        # phones put a small copy into their JPEG files, which Pillow then calls MPO
-        if frames > 1 and picture.format != "MPO":
-            raise DenoiserError(f"holds {frames} pictures; save them as files of their own")
+    with opened(path) as picture:
         # a camera's note that the picture is to be turned would be lost on the way to PNG
         return ImageOps.exif_transpose(picture)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from svhn_denoiser import mat_format, pairs
+from svhn_denoiser import mat_format, pairs, picture_files
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.mat_format import SIDE, Pictures
 from svhn_denoiser.sources import images
@@ -125,8 +125,7 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise DenoiserError(f"{path}: no such file or folder.")
-    below = [file for file in path.rglob("*") if file.suffix.lower() in images.SUFFIXES and file.is_file()]
-    shown = [file for file in below if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+    shown, _ = picture_files.find(path)
     if not shown:
         mats = sorted(file.name for file in path.glob("*.mat"))
         hint = f" It holds {', '.join(mats)}: name the file that you mean." if mats else ""

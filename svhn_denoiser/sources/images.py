@@ -7,19 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
-from svhn_denoiser import mat_format
+from svhn_denoiser import mat_format, picture_files
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.mat_format import SIDE, Pictures
 from svhn_denoiser.params import ImagesSettings
-
-SUFFIXES = frozenset(
-    {".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm"}
-    | {".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp"}
-)
+from svhn_denoiser.picture_files import Picture, UnreadablePictureError
 
 
 class _File(NamedTuple):
@@ -34,7 +30,7 @@ def cut_all(folder: Path, settings: ImagesSettings, seed: int, target: Path) -> 
     No digit is known, so all crops are labelled 0. Memory holds one picture at a time.
 
     Args:
-        folder: searched for files that end in one of `SUFFIXES`; hidden ones are left out.
+        folder: searched as :func:`svhn_denoiser.picture_files.find` does; hidden files are left out.
         settings: share of test pictures, and the grid's stride.
         seed: decides which pictures are for the test.
         target: folder for the two files.
@@ -93,14 +89,12 @@ def open_picture(path: Path) -> NDArray[np.uint8]:
     """Read a picture of any size and mode as uint8 (H, W, 3): upright, transparent parts over white, 16 bits as 8.
 
     Raises:
-        DenoiserError: it cannot be read.
+        DenoiserError: it cannot be read, holds several pictures, or its values have no known range.
     """
-    try:
-        with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened)
-            return np.asarray(_as_rgb(upright))
-    except Exception as error:  # Pillow's decoders raise nearly anything on damaged bytes
-        raise _unreadable(path, error) from error
+    picture = picture_files.read(path)
+    if picture.values.dtype == np.float32:
+        raise UnreadablePictureError(path, "floating-point pixels have no known range; save it with 8 or 16 bits")
+    return _as_rgb(picture)
 
 
 def cut(picture: NDArray[np.uint8], stride: int) -> Iterator[Pictures]:
@@ -124,28 +118,20 @@ def cut(picture: NDArray[np.uint8], stride: int) -> Iterator[Pictures]:
 def _find(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DenoiserError(f"{folder}: no such folder. Set download.path to one with pictures.")
-    below = sorted(
-        (path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.relative_to(folder).as_posix()
-    )
-    shown = [path for path in below if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    pictures = [path for path in shown if path.suffix.lower() in SUFFIXES]
+    pictures, others = picture_files.find(folder)
     if not pictures:
-        others = f"; found {', '.join(path.name for path in shown[:5])}" if shown else ""
+        found = f"; found {', '.join(path.name for path in others[:5])}" if others else ""
         raise DenoiserError(
-            f"{folder}: holds no pictures{others}. Put some there, or set download.path to a folder with some; "
-            f"read are {' '.join(sorted(SUFFIXES))}."
+            f"{folder}: holds no pictures{found}. Put some there, or set download.path to a folder with some; "
+            f"read are {' '.join(sorted(picture_files.SUFFIXES))}."
         )
     return pictures
 
 
 def _look(path: Path, stride: int) -> _File:
-    try:
-        with Image.open(path) as picture:
-            height, width = _enlarged(picture.height, picture.width)
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").digest()
-    except Exception as error:
-        raise _unreadable(path, error) from error
+    height, width = _enlarged(*picture_files.size(path))
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").digest()
     return _File(path, ((height - SIDE) // stride + 1) * ((width - SIDE) // stride + 1), content)
 
 
@@ -154,18 +140,12 @@ def _enlarged(height: int, width: int) -> tuple[int, int]:
     return max(SIDE, round(height * factor)), max(SIDE, round(width * factor))
 
 
-def _as_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):  # "I" is how Pillow opens some 16-bit files
-        values = np.asarray(picture).astype(np.int64).clip(0, 65535)
-        return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
-    if picture.mode == "F":
-        raise ValueError("floating-point pixels have no known range; save it with 8 or 16 bits")
-    if picture.has_transparency_data:
-        coloured = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", coloured.size, "white"), coloured).convert("RGB")
-    return picture.convert("RGB")
-
-
-def _unreadable(path: Path, error: Exception) -> DenoiserError:
-    reason = "its bytes are no picture" if isinstance(error, UnidentifiedImageError) else str(error)
-    return DenoiserError(f"{path}: this picture cannot be read: {reason}. Mend it, or take it out of the folder.")
+def _as_rgb(picture: Picture) -> NDArray[np.uint8]:
+    values = picture.values
+    if values.dtype == np.uint16:
+        values = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    image = Image.fromarray(values)
+    if picture.has_alpha:
+        coloured = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", coloured.size, "white"), coloured)
+    return np.asarray(image.convert("RGB"))

@@ -1,5 +1,7 @@
 """A folder of the user's pictures as source: how they are found, read, cut and split."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,6 +10,7 @@ from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import ImagesSettings
 from svhn_denoiser.sources import images
+from tests.made_pictures import chunk, png, postscript
 
 SETTINGS = ImagesSettings(test_fraction=0.25, stride=32)
 
@@ -119,6 +122,24 @@ def test_a_photograph_taken_on_its_side_stands_upright(folder):
     stored = Image.fromarray(upright).transpose(Image.Transpose.ROTATE_90)
 
     np.testing.assert_array_equal(images.open_picture(save(folder, "side.png", stored, exif=exif)), upright)
+
+
+def test_deep_colours_become_the_nearest_8_bits(folder):
+    values = np.random.default_rng(3).integers(0, 65536, (32, 40, 3), dtype=np.uint16)
+    (folder / "deep.png").write_bytes(png(values))
+
+    np.testing.assert_allclose(images.open_picture(folder / "deep.png"), values / 257, atol=0.5001)
+
+
+def test_deep_grey_with_a_transparent_value_is_white_there_alone(folder):
+    values = GRADIENT.copy()
+    (folder / "deep.png").write_bytes(png(values, before=chunk(b"tRNS", values[1, 2].tobytes()[::-1])))
+
+    read = images.open_picture(folder / "deep.png")
+
+    expected = np.repeat(values[..., None] / 257, 3, 2)
+    expected[1, 2] = 255
+    np.testing.assert_allclose(read, expected, atol=0.5001)
 
 
 # --- cutting -------------------------------------------------------------------------------------------------------
@@ -313,6 +334,31 @@ def test_a_picture_that_is_cut_off_is_named(folder, target, suffix):
     path.write_bytes(path.read_bytes()[:-5000])
 
     refused(folder, target, f"{path}: this picture cannot be read: ")
+
+
+def test_an_animation_is_not_cut_down_to_its_first_picture(folder, target):
+    save(folder, "1.png")
+    save(folder, "2.gif", save_all=True, append_images=[Image.fromarray(noise(32, 32, seed=i)) for i in (7, 8)])
+
+    refused(folder, target, "2.gif: this picture cannot be read: it holds 3 pictures")
+
+
+def test_whole_numbers_without_a_known_range_are_refused(folder, target):
+    save(folder, "1.png")
+    save(folder, "2.tiff", Image.fromarray(np.full((32, 32), 100_000, np.int32)))
+
+    refused(folder, target, "2.tiff: this picture cannot be read: it holds 32-bit whole numbers")
+
+
+def test_a_program_that_is_called_a_picture_is_not_run(folder, target, monkeypatch):
+    (folder.parent / "gs").write_text(f"#!/bin/sh\ntouch {folder.parent}/ran\n")
+    (folder.parent / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder.parent}:{os.environ['PATH']}")
+    save(folder, "1.png")
+    postscript(folder / "2.png", folder.parent / "ran")
+
+    refused(folder, target, "2.png: this picture cannot be read: it is PostScript")
+    assert not (folder.parent / "ran").exists()
 
 
 def test_pixels_without_a_known_range_are_refused(folder, target):

@@ -1,0 +1,92 @@
+"""What a picture file says of its picture: which way is up, EXIF, XMP, dots an inch."""
+
+import re
+import struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_ORIENTATION = 0x0112
+_SHORT = 3
+_X_RESOLUTION = 282
+# tags of a TIFF file that say what is on the picture and who made it; the others say where its bytes are
+_DESCRIBING = {270, 271, 272, 305, 306, 315, 33432, 34665, 34853}
+
+
+def orientation(image: Image.Image) -> int:
+    """How a loaded picture has to be turned to stand upright: 1 to 8, as EXIF numbers it; 1 is not at all."""
+    # Pillow turns a TIFF file's picture itself while it loads
+    return 1 if image.format == "TIFF" else int(image.getexif().get(_ORIENTATION, 1))
+
+
+def upright(values: NDArray[Any], turn: int) -> NDArray[Any]:
+    """Turn a picture (H, W[, C]) as its `orientation` asks."""
+    match turn:
+        case 2:
+            values = values[:, ::-1]
+        case 3:
+            values = values[::-1, ::-1]
+        case 4:
+            values = values[::-1]
+        case 5:
+            values = values.swapaxes(0, 1)
+        case 6:
+            values = values.swapaxes(0, 1)[:, ::-1]
+        case 7:
+            values = values[::-1, ::-1].swapaxes(0, 1)
+        case 8:
+            values = values.swapaxes(0, 1)[::-1]
+    return np.ascontiguousarray(values)
+
+
+def exif(image: Image.Image) -> bytes | None:
+    """EXIF of a loaded picture, byte for byte, but that its orientation is upright."""
+    if image.format == "TIFF":
+        tags = image.getexif()
+        for tag in set(tags) - _DESCRIBING:
+            del tags[tag]
+        return tags.tobytes() if len(tags) else None
+    found = image.info.get("exif")
+    return _said_upright(found) if isinstance(found, bytes) and found else None
+
+
+def xmp(image: Image.Image) -> bytes | None:
+    """XMP packet of a loaded picture, but that its orientation is upright."""
+    found = image.info.get("xmp")
+    if image.format == "TIFF" and found is None:
+        found = image.tag_v2.get(700)  # type: ignore[attr-defined]
+    if isinstance(found, str):
+        found = found.encode()
+    if not isinstance(found, bytes) or not found:
+        return None
+    found = re.sub(rb"(tiff:Orientation\s*=\s*[\"'])\d", rb"\g<1>1", found)
+    return re.sub(rb"(<tiff:Orientation>\s*)\d", rb"\g<1>1", found)
+
+
+def dpi(image: Image.Image) -> tuple[float, float] | None:
+    """Dots an inch, across and down."""
+    if image.format == "TIFF" and _X_RESOLUTION not in image.tag_v2:  # type: ignore[attr-defined]
+        return None  # Pillow would say 1
+    try:
+        across, down = (float(value) for value in image.info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (across, down) if 0 < across < np.inf and 0 < down < np.inf else None
+
+
+def _said_upright(content: bytes) -> bytes:
+    # only this one value is changed: writing EXIF anew would break what makers put there
+    start = 6 if content.startswith(b"Exif\0\0") else 0
+    order = {b"II": "<", b"MM": ">"}.get(content[start : start + 2])
+    try:
+        (first,) = struct.unpack_from(f"{order}I", content, start + 4)
+        (count,) = struct.unpack_from(f"{order}H", content, start + first)
+        for position in range(start + first + 2, start + first + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(f"{order}HH", content, position)
+            if tag == _ORIENTATION and kind == _SHORT:
+                return content[: position + 8] + struct.pack(f"{order}H", 1) + content[position + 10 :]
+    except struct.error:  # damaged, or of no known order
+        pass
+    return content
