@@ -3,11 +3,13 @@
 import io
 import itertools
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from svhn_denoiser import params
 from svhn_denoiser.errors import DenoiserError
 
 MOST = 16
@@ -15,6 +17,42 @@ MOST = 16
 
 class WrongUsageError(DenoiserError):
     """The command was called in a way that makes no sense."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Settings to retrain with.
+
+    Attributes:
+        chosen: those of `--set`, by dotted name; empty without any.
+        text: params.yaml with them.
+    """
+
+    chosen: Mapping[str, Any]
+    text: str
+
+    @property
+    def tree(self) -> dict[str, Any]:
+        """All its settings, as params.yaml has them."""
+        return YAML(typ="safe", pure=True).load(self.text) or {}
+
+    def __str__(self) -> str:
+        return ", ".join(f"{key}={value}" for key, value in self.chosen.items())
+
+
+def candidates(text: str, combined: Iterable[Mapping[str, Any]]) -> list[Candidate]:
+    """Each of some :func:`combinations` with its params.yaml, checked.
+
+    Args:
+        text: params.yaml as it is.
+        combined: settings by dotted name.
+
+    Raises:
+        DenoiserError: params.yaml as it is has a wrong setting.
+        WrongUsageError: a chosen setting does not exist, or its value makes no sense.
+    """
+    params.parse(text)
+    return [Candidate(chosen, _checked(with_settings(text, chosen))) for chosen in combined]
 
 
 def combinations(chosen: Iterable[str]) -> list[dict[str, Any]]:
@@ -76,3 +114,11 @@ def with_settings(text: str, chosen: Mapping[str, Any]) -> str:
     changed = io.StringIO()
     yaml.dump(tree, changed)
     return changed.getvalue()
+
+
+def _checked(text: str) -> str:
+    try:
+        params.parse(text, "--set")
+    except DenoiserError as error:
+        raise WrongUsageError(str(error)) from None
+    return text

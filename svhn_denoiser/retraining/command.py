@@ -11,14 +11,13 @@ import typer
 
 from svhn_denoiser.credentials import masked, masked_leaves
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.files import write_json
-from svhn_denoiser.retraining import checkout, job
+from svhn_denoiser.files import write_json, write_text
+from svhn_denoiser.paths import RETRAINING, RETRAINING_SUMMARY
+from svhn_denoiser.retraining import checkout
 from svhn_denoiser.retraining.chosen_settings import MOST, WrongUsageError
+from svhn_denoiser.retraining.comment import headline, markdown
 from svhn_denoiser.retraining.result import Outcome, Result
-from svhn_denoiser.retraining.summary import markdown, verdict
 from svhn_denoiser.terminal import AsJson, print_json
-
-_JSON = Path("reports/retraining.json")
 
 
 def retrain(
@@ -41,7 +40,7 @@ def retrain(
     ] = None,
     summary: Annotated[
         Path, typer.Option(metavar="FILE", dir_okay=False, help="Where the summary goes, as Markdown.")
-    ] = Path("reports/retraining.md"),
+    ] = RETRAINING_SUMMARY,
     commit: Annotated[
         bool, typer.Option("--commit/--no-commit", help="Commit dvc.lock, and params.yaml with the settings of --set.")
     ] = False,
@@ -57,29 +56,40 @@ def retrain(
     file = summary.absolute()
     os.chdir(checkout.root())
     signal.signal(signal.SIGTERM, _stop)
+    # imports DVC
+    from svhn_denoiser.retraining import job
+
     options = job.Options(tuple(chosen or ()), dry_run, report_only, base, commit, remote)
     result = Result()
     try:
         job.retrain(options, result, _say)
     except BaseException as error:
-        result.outcome = Outcome.FAILED
-        result.reasons = [masked(_reason(error))]
-        if not dry_run:
-            _write(result, file)
-        if as_json:
-            print_json(_masked(result))
-        if isinstance(error, WrongUsageError):
-            raise typer.BadParameter(masked(str(error))) from None
-        if isinstance(error, DenoiserError):
-            raise DenoiserError(masked(str(error))) from None
+        _report_failure(error, result, None if dry_run else file, as_json)
         raise
+    _report(result, summary, file, dry_run, as_json)
+    raise typer.Exit(result.exit_code)
+
+
+def _report(result: Result, summary: Path, file: Path, dry_run: bool, as_json: bool) -> None:
     if not dry_run:
         _write(result, file)
     if as_json:
         print_json(_masked(result))
     else:
         _print(result, summary, dry_run)
-    raise typer.Exit(result.exit_code)
+
+
+def _report_failure(error: BaseException, result: Result, file: Path | None, as_json: bool) -> None:
+    result.outcome = Outcome.FAILED
+    result.reasons = [masked(_reason(error))]
+    if file is not None:
+        _write(result, file)
+    if as_json:
+        print_json(_masked(result))
+    if isinstance(error, WrongUsageError):
+        raise typer.BadParameter(masked(str(error))) from None
+    if isinstance(error, DenoiserError):
+        raise DenoiserError(masked(str(error))) from None
 
 
 def _reason(error: BaseException) -> str:
@@ -90,17 +100,16 @@ def _reason(error: BaseException) -> str:
 
 
 def _write(result: Result, summary: Path) -> None:
-    write_json(_JSON, _masked(result))
+    write_json(RETRAINING, _masked(result))
     text = markdown(result)
-    summary.parent.mkdir(parents=True, exist_ok=True)
-    summary.write_text(text, encoding="utf-8")
+    write_text(summary, text)
     if step := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(step).open("a", encoding="utf-8") as file:
             file.write(text)
 
 
 def _print(result: Result, summary: Path, dry_run: bool) -> None:
-    lines = [verdict(result), *(f"  {reason}" for reason in result.reasons)]
+    lines = [headline(result), *(f"  {reason}" for reason in result.reasons)]
     if dry_run:
         lines += [f"  {stage}: {', '.join(why)}" for stage, why in result.changes.items()]
     else:

@@ -1,6 +1,9 @@
-"""DVC as a retraining uses it: what changed, restore, run, push, read what another commit made.
+"""DVC as a retraining uses it: the graph, restore, run, push, read what another commit made.
 
-In this process rather than as a command, so that a remote can be chosen for one call, and each answer is a value.
+In this process rather than as a command, so that a remote can be chosen for one call, and each answer is a value. Most
+of what is used here and in `changes.py` is DVC's inside (`Repo.index`, `Repo.stage_cache`, `Stage.changed_stage`,
+`StageLoader`, `hash_info`, the texts of its log) and promised by nobody: pyproject.toml pins DVC to the minor version
+that it was seen with. For the next one, run tests/retraining and tests/pipeline, then move the pin.
 """
 
 import json
@@ -12,21 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from dvc.api import read
-from dvc.dependency import ParamsDependency
 from dvc.exceptions import CheckoutError, DvcException
 from dvc.repo import Repo
 from dvc.stage.cache import RunCacheNotSupported
-from dvc.stage.loader import StageLoader
-from ruamel.yaml import YAML
 
 from svhn_denoiser.credentials import masked
-from svhn_denoiser.dotted import differences, flat
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.retraining.output import StageOutput, on_standard_error
 from svhn_denoiser.retraining.result import StageOutcome
 
-LOCK_FILE = "dvc.lock"
-PARAMS = "params.yaml"
+# stages that a retraining treats in ways of their own
+TRAIN, REGISTER = "train", "register"
 
 
 class Pipeline:
@@ -40,7 +39,7 @@ class Pipeline:
     """
 
     def __init__(self, remote: str | None = None) -> None:
-        with _explained():
+        with explained():
             self.repo = Repo(".", remote=remote)
             self.remote: str | None = self.repo.config["core"].get("remote")
             known = self.repo.config["remote"]
@@ -51,9 +50,16 @@ class Pipeline:
                 )
             self.order = [stage.addressing for stage in self._stages()]
         self.output = StageOutput()
-        # whether what the remote does not give is made here instead
-        self.makes_do = False
-        self.read_only = False
+
+    def read_again(self) -> list[Any]:
+        """DVC's stages, in the order in which they run, as dvc.yaml and dvc.lock have them now.
+
+        Raises:
+            DvcException: one of the two cannot be read; see :func:`explained`.
+        """
+        self.repo.close()
+        self.repo = Repo(".", remote=self.remote)  # DVC reads settings and dvc.lock once
+        return self._stages()
 
     def forget_remote(self) -> None:
         """Work without the remote from now on."""
@@ -76,25 +82,6 @@ class Pipeline:
                 f"Its credentials come from the environment: see docs/remote.md."
             ) from error
 
-    def changes(self, settings: Mapping[str, Any], lock: str | None = None) -> dict[str, list[str]]:
-        """Why stages are no longer what dvc.lock says, for each that changed itself.
-
-        What lies in the working folder as their outputs does not matter: it can be restored.
-
-        Args:
-            settings: the tree of params.yaml, perhaps with other values than the file has.
-            lock: a text to go by in the place of dvc.lock's.
-        """
-        with _explained():
-            self.repo.close()
-            self.repo = Repo(".", remote=self.remote)  # DVC reads settings and dvc.lock once
-            stages = self._stages()
-            if lock is not None:
-                _go_by(lock, stages)
-            made = {out.fs_path: out for stage in stages for out in stage.outs}
-            reasons = {stage.addressing: list(_reasons(stage, made, settings)) for stage in stages}
-        return {stage: why for stage, why in reasons.items() if why}
-
     def affected(self, changed: Iterable[str]) -> list[str]:
         """These stages and all that depend on them, in the order in which they run."""
         found = set(changed)
@@ -114,19 +101,28 @@ class Pipeline:
             and not self.repo.dvcignore.is_ignored_file(str(root / file))
         ]
 
-    def restore(self, path: str) -> bool:
+    def restore(self, path: Path, *, or_make: bool = False) -> bool:
         """Bring an output into the working folder, from the cache or the remote; False where it is nowhere.
+
+        Args:
+            path: of the output.
+            or_make: whether a remote that breaks off counts as one that does not have it.
 
         Raises:
             DenoiserError: the remote broke off.
         """
-        with _explained(), on_standard_error(self.output):
-            return any(self._restore(out) for stage in self._stages() for out in stage.outs if out.def_path == path)
+        with explained(), on_standard_error(self.output):
+            outs = (out for stage in self._stages() for out in stage.outs if out.def_path == path.as_posix())
+            return any(self._restore(out, or_make) for out in outs)
 
-    def restore_inputs(self, stages: Iterable[str]) -> list[str]:
+    def restore_inputs(self, stages: Iterable[str], *, or_make: bool = False) -> list[str]:
         """Bring what these stages read and others make into the working folder, from the cache or the remote.
 
         Always whole outputs: DVC takes half a folder for a changed one.
+
+        Args:
+            stages: that are to run.
+            or_make: whether what a remote that breaks off does not give is made here instead.
 
         Returns:
             These stages and those that have to run too, as what they once made is nowhere.
@@ -135,15 +131,22 @@ class Pipeline:
             DenoiserError: the remote broke off.
         """
         needed = self.affected(stages)
-        with _explained(), on_standard_error(self.output):
-            while missing := self._not_restored(needed):
+        with explained(), on_standard_error(self.output):
+            while missing := self._not_restored(needed, or_make):
                 needed = self.affected({*needed, *missing})
         return needed
 
-    def run(self, stages: Iterable[str], *, force: bool = False) -> dict[str, StageOutcome]:
+    def run(
+        self, stages: Iterable[str], *, environment: Mapping[str, str] | None = None, force: bool = False
+    ) -> dict[str, StageOutcome]:
         """Run stages, in their order, each only if DVC finds that it must; what was run before is restored.
 
         Their inputs must be there, or be made by an earlier one of them.
+
+        Args:
+            stages: by name.
+            environment: variables that their commands get besides those of this process.
+            force: whether they run though nothing changed.
 
         Raises:
             DenoiserError: one fails.
@@ -151,12 +154,14 @@ class Pipeline:
         outcomes: dict[str, StageOutcome] = {}
         self.output.ran.clear()
         self.output.last.clear()
-        os.environ.setdefault("PYTHONUNBUFFERED", "1")  # each line of a stage when it is printed
+        # each line of a stage when it is printed
+        theirs = {"PYTHONUNBUFFERED": "1", **(environment or {})}
         names = list(stages)
         try:
             with on_standard_error(self.output):
                 # single items: what is not among them is not looked at, and may be missing
-                done = self.repo.reproduce(names, single_item=True, pull=self.remote is not None, force=force)
+                pull = self.remote is not None
+                done = self.repo.reproduce(names, single_item=True, pull=pull, force=force, run_env=theirs)
         except DvcException as error:
             raise DenoiserError(self.output.error() or _reason(error)) from error
         handled = {stage.addressing for stage in done}
@@ -175,7 +180,7 @@ class Pipeline:
         Raises:
             DenoiserError: the remote takes nothing.
         """
-        if self.remote is None or self.read_only:
+        if self.remote is None:
             return
         try:
             with on_standard_error(self.output):
@@ -188,11 +193,11 @@ class Pipeline:
                 f"cache: the same command goes on from it. Credentials come from the environment: see docs/remote.md."
             ) from error
 
-    def read(self, path: str, commit: str) -> dict[str, Any] | None:
+    def read(self, path: Path, commit: str) -> dict[str, Any] | None:
         """A JSON file that a commit's pipeline made, from the cache or the remote; None where it is nowhere."""
         config = {"core": {"remote": self.remote}} if self.remote is not None else None
         try:
-            content: dict[str, Any] = json.loads(read(path, rev=commit, config=config))
+            content: dict[str, Any] = json.loads(read(path.as_posix(), rev=commit, config=config))
         except Exception:  # the commit is older than the file, or the remote has lost it
             return None
         return content
@@ -201,16 +206,16 @@ class Pipeline:
         graph = self.repo.index.graph
         return list(TopologicalSorter({stage: set(graph.successors(stage)) for stage in graph}).static_order())
 
-    def _not_restored(self, stages: list[str]) -> set[str]:
+    def _not_restored(self, stages: list[str], or_make: bool) -> set[str]:
         missing = set()
         for stage in self._stages():
             for maker in self.repo.index.graph.successors(stage) if stage.addressing in stages else ():
-                used = (out for out in maker.outs if any(_within(dep, out) for dep in stage.deps))
-                if maker.addressing not in stages and not all(self._restore(out) for out in used):
+                used = (out for out in maker.outs if any(within(dep, out) for dep in stage.deps))
+                if maker.addressing not in stages and not all(self._restore(out, or_make) for out in used):
                     missing.add(maker.addressing)
         return missing
 
-    def _restore(self, out: Any) -> bool:
+    def _restore(self, out: Any, or_make: bool) -> bool:
         if not out.hash_info:
             return False
         if not out.status():
@@ -223,68 +228,15 @@ class Pipeline:
         except CheckoutError:
             return False
         except Exception as error:  # each kind of remote raises errors of its own
-            if self.makes_do:
+            if or_make:
                 return False
             raise DenoiserError(f"the DVC remote {self.remote} broke off: {_reason(error)} Try again.") from error
         return True
 
 
-def locked_settings(lock: str) -> dict[str, Any]:
-    """The settings that results were made with, by dotted name.
-
-    Args:
-        lock: the text of dvc.lock.
-    """
-    found: dict[str, Any] = {}
-    for stage in (YAML(typ="safe", pure=True).load(lock) or {}).get("stages", {}).values():
-        found |= flat(stage.get("params", {}).get(PARAMS, {}))
-    return found
-
-
-def _go_by(lock: str, stages: Iterable[Any]) -> None:
-    locked = (YAML(typ="safe", pure=True).load(lock) or {}).get("stages", {})
-    for stage in stages:
-        known = locked.get(stage.name) or {"cmd": None}
-        StageLoader.fill_from_lock(stage, known)
-        stage.cmd_changed = known["cmd"] != stage.cmd
-
-
-def _reasons(stage: Any, made: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
-    if not any(out.hash_info for out in stage.outs):
-        yield "it has not run yet"
-        return
-    if stage.changed_stage():
-        yield "its command in dvc.yaml changed"
-    for dep in stage.deps:
-        if isinstance(dep, ParamsDependency):
-            now = {key: _lookup(settings, key) for key in dep.params}
-            for key, (old, new) in differences(dep.hash_info.value or {}, now).items():
-                yield f"{key}: {_shown(old)} → {_shown(new)}"
-        elif (out := made.get(dep.fs_path)) is not None:
-            # as after a merge of two versions of dvc.lock
-            if dep.hash_info != out.hash_info:
-                yield f"{dep.def_path} is another one than it was made from"
-        elif not any(_within(dep, out) for out in made.values()):
-            for path, how in dep.status().items():
-                yield f"{path} {_HOW.get(how, how)}"
-
-
-_HOW = {"modified": "changed", "new": "is new", "deleted": "is gone"}
-
-
-def _within(dep: Any, out: Any) -> bool:
+def within(dep: Any, out: Any) -> bool:
+    """Whether a stage's dependency is, or lies in, another stage's output."""
     return bool(dep.fs_path == out.fs_path or dep.fs_path.startswith(out.fs_path + os.sep))
-
-
-def _lookup(tree: Mapping[str, Any], key: str) -> Any:
-    node: Any = tree
-    for part in key.split("."):
-        node = node.get(part) if isinstance(node, Mapping) else None
-    return node
-
-
-def _shown(value: Any) -> str:
-    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _reason(error: BaseException) -> str:
@@ -301,7 +253,12 @@ def _reason(error: BaseException) -> str:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """Turn what DVC raises in this block into an error for people.
+
+    Raises:
+        DenoiserError: DVC cannot do it.
+    """
     try:
         yield
     except DvcException as error:

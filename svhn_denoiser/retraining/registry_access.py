@@ -4,16 +4,16 @@ Imports MLflow, and TensorFlow where a model is scored: only where they are need
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from svhn_denoiser import params as settings
 from svhn_denoiser.credentials import user_of
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import read_json
+from svhn_denoiser.paths import METRICS, MODEL, NOISY, RUN, SOURCE
+from svhn_denoiser.tracking.location import OWN_STORE
 
 if TYPE_CHECKING:
     from svhn_denoiser.tracking.store import Store
@@ -37,6 +37,14 @@ class Access:
     knows_champion: bool
     takes_runs: bool = True
     note: str | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables for the stages that are run: the address at which they record, where it is not the configured one.
+
+        What this process asks the registry goes to the configured address all the same.
+        """
+        return {} if self.takes_runs else {_URI: OWN_STORE}
 
 
 def access(report_only: bool, *, to_be_committed: bool = False) -> Access:
@@ -90,19 +98,6 @@ def _refusal(name: str, have: bool) -> DenoiserError:
     else:
         problem = f"asks for credentials, and there are none. Set {names}"
     return DenoiserError(f"{name}: {problem}. --report-only does without.")
-
-
-@contextmanager
-def recorded(access: Access) -> Iterator[None]:
-    """In this block trainings are recorded where they may be."""
-    configured = os.environ.get(_URI)
-    if not access.takes_runs:
-        os.environ.pop(_URI, None)
-    try:
-        yield
-    finally:
-        if configured is not None:
-            os.environ[_URI] = configured
 
 
 def registered_elsewhere(registration: Mapping[str, Any]) -> str | None:
@@ -169,12 +164,12 @@ def would_decide(access: Access) -> dict[str, Any]:
     from svhn_denoiser.registry import registration
 
     trained = registration.Trained(
-        model_file=Path("models/denoiser.keras"),
-        run_id=read_json(Path("reports/run.json"))["run_id"],
-        data_source=read_json(Path("data/raw/source.json"))["source"],
-        scores=read_json(Path("reports/metrics.json")),
+        model_file=MODEL,
+        run_id=read_json(RUN)["run_id"],
+        data_source=read_json(SOURCE)["source"],
+        scores=read_json(METRICS),
     )
-    test = pairs.read(Path("data/noisy"), "test")
+    test = pairs.read(NOISY, "test")
     answer = registration.would_decide(settings.load(), trained, test, ask_registry=access.knows_champion)
     if not access.knows_champion:
         unknown = "No registry could be asked: the champion is not known here."

@@ -93,6 +93,11 @@ class Result:
         """0 promoted, or something would run; 1 failed; 3 not better; 4 nothing to do."""
         return EXIT_CODES[self.outcome]
 
+    @property
+    def is_champion(self) -> bool:
+        """Whether the registered version is champion now."""
+        return self.version is not None and self.version == self.champion_after
+
     def as_dict(self) -> dict[str, Any]:
         """For programs to read as JSON."""
         return asdict(self)

@@ -1,4 +1,7 @@
-"""What a retraining keeps beside the checkout, so that one that was stopped at any moment leaves nothing half done."""
+"""Undoing what a retraining wrote into params.yaml and dvc.lock, also one that was stopped at any moment.
+
+What is needed for that is kept beside the checkout, and whether the last retraining there came to its end.
+"""
 
 import hashlib
 import json
@@ -7,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from svhn_denoiser.paths import DVC_LOCK, PARAMS
 from svhn_denoiser.retraining.checkout import STATE, head
 
 _BEFORE = STATE / "before"
 _WRITTEN = _BEFORE / "written.json"
 _FINISHED = STATE / "finished"
-_FILES = (Path("params.yaml"), Path("dvc.lock"))
+_FILES = (PARAMS, DVC_LOCK)
 
 
 class Keep:
@@ -73,7 +77,7 @@ def left_behind() -> bool:
         return False
     written = json.loads(_WRITTEN.read_text(encoding="utf-8"))
     # another commit may have these very settings, and has a dvc.lock of its own
-    return head() == written["head"] and _FILES[0].read_text(encoding="utf-8") in written["texts"]
+    return head() == written["head"] and PARAMS.read_text(encoding="utf-8") in written["texts"]
 
 
 def note_finished() -> None:
@@ -87,4 +91,4 @@ def finished() -> bool:
 
 
 def _state() -> str:
-    return hashlib.sha256((text_after(_FILES[1]) or "").encode()).hexdigest()
+    return hashlib.sha256((text_after(DVC_LOCK) or "").encode()).hexdigest()

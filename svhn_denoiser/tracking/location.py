@@ -7,6 +7,9 @@ from svhn_denoiser.credentials import public_address
 
 EXPERIMENT = "svhn-denoiser"
 
+# a store of the repository's own, as `MLFLOW_TRACKING_URI` has it
+OWN_STORE = "sqlite:///mlflow.db"
+
 
 def repository_root() -> Path:
     """The repository that runs belong to.
@@ -21,7 +24,7 @@ def repository_root() -> Path:
 
 def tracking_uri() -> str:
     """`MLFLOW_TRACKING_URI`, else `mlflow.db` in the repository; a relative sqlite path is taken from there too."""
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:///mlflow.db"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or OWN_STORE
     database = database_of(uri)
     return uri if database is None else f"sqlite:///{database}"
 

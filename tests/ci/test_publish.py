@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from svhn_denoiser.retraining.summary import MARKER
+from svhn_denoiser.retraining.comment import MARKER
 from tests.ci.toy_forge import TOKEN, Forge
 from tests.example_settings import ROOT
 

@@ -1,9 +1,10 @@
-"""A retraining in Markdown, short enough for a comment: the verdict first."""
+"""The text of a pull request's comment, also the job's summary and reports/retraining.md: the verdict first."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from svhn_denoiser.credentials import masked
+from svhn_denoiser.dotted import as_text
 from svhn_denoiser.retraining.result import Outcome, Result
 
 # by which a comment is found again and brought up to date
@@ -20,13 +21,13 @@ _MOST_REASONS = 5
 
 
 def markdown(result: Result) -> str:
-    """The whole summary."""
-    parts = [f"### {verdict(result)}", *_reasons(result), *_metrics(result), *_trials(result)]
+    """The whole text, in Markdown, short enough for a comment."""
+    parts = [f"### {headline(result)}", *_reasons(result), *_metrics(result), *_trials(result)]
     parts += [*_settings(result), *_stages(result), *_notes(result), *_names(result)]
     return f"{MARKER}\n\n" + masked("\n\n".join(parts)) + "\n"
 
 
-def verdict(result: Result) -> str:
+def headline(result: Result) -> str:
     """What came of it, in one sentence."""
     psnr = _score(result.metrics, ("denoised", "psnr"))
     figure = "" if psnr is None else f", with {psnr:.2f} dB"
@@ -90,7 +91,7 @@ def _trials(result: Result) -> Iterable[str]:
     best = max(trial.validation_psnr for trial in result.trials)
     rows = [
         [
-            *(_value(trial.settings[name]) for name in names),
+            *(as_text(trial.settings[name]) for name in names),
             f"{trial.validation_psnr:.2f}{' ← best' * (trial.validation_psnr == best)}",
             f"{trial.psnr:.2f}",
         ]
@@ -103,7 +104,7 @@ def _settings(result: Result) -> Iterable[str]:
     if not result.params_changed:
         return
     shown = list(result.params_changed.items())[:_MOST_SETTINGS]
-    rows = [[key, _value(old), _value(new)] for key, (old, new) in shown]
+    rows = [[key, as_text(old), as_text(new)] for key, (old, new) in shown]
     yield _table(["setting", "before", "this"], rows)
     if len(shown) < len(result.params_changed):
         yield f"… and {len(result.params_changed) - len(shown)} more."
@@ -158,12 +159,6 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 def _cell(text: str) -> str:
     return _one_line(text).replace("|", "\\|")
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _code(text: str) -> str:

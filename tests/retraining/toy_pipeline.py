@@ -10,6 +10,8 @@ from typing import Any
 
 from tests.example_settings import ROOT
 
+ALL = ["generate", "train", "evaluate", "register"]
+
 DVC_YAML = """
 stages:
   generate:
@@ -176,3 +178,18 @@ class Toy:
         command = [sys.executable, "-m", "svhn_denoiser", "retrain", *arguments]
         env = self.environment() | environment
         return subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
+
+
+def kill_amid(toy: Toy, text: str) -> None:
+    """A retraining with these settings that is killed in the middle, without a chance to tidy up."""
+    script = f"""
+import os
+from pathlib import Path
+from svhn_denoiser.retraining import undo
+with undo.settings_put_back([{text!r}]):
+    Path("params.yaml").write_text({text!r})
+    Path("dvc.lock").write_text("half of it")
+    os.kill(os.getpid(), 9)
+"""
+    killed = subprocess.run([sys.executable, "-c", script], cwd=toy.folder, env=toy.environment(), check=False)
+    assert killed.returncode == -9

@@ -1,0 +1,52 @@
+"""The gate's verdict on what was trained: by registering it, or, in a report, by asking what it would be."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from svhn_denoiser.files import read_json
+from svhn_denoiser.paths import REGISTRATION
+from svhn_denoiser.retraining import registry_access
+from svhn_denoiser.retraining.pipeline import REGISTER, Pipeline
+from svhn_denoiser.retraining.registry_access import Access
+from svhn_denoiser.retraining.result import Outcome, Result
+
+
+def reach(pipeline: Pipeline, access: Access, result: Result, say: Callable[[str], None]) -> None:
+    """Have the gate judge what lies in the working folder; outcome, reasons, version and champions go to the result.
+
+    Raises:
+        DenoiserError: the registry cannot be reached, or a model cannot be loaded.
+    """
+    if result.report_only:
+        say("asking the gate what it would decide")
+        answer = registry_access.would_decide(access)
+    else:
+        say("registering")
+        answer = _register(pipeline, result)
+        result.version, result.run_id = answer["version"], answer["run_id"]
+    result.champion_before, result.champion_after = answer["champion_before"], answer["champion_after"]
+    result.reasons = list(answer["reasons"])
+    result.outcome = _outcome(answer, result)
+
+
+def _register(pipeline: Pipeline, result: Result) -> dict[str, Any]:
+    result.stages |= pipeline.run([REGISTER])
+    answer = read_json(REGISTRATION)
+    if result.stages[REGISTER] == "unchanged" and (why := registry_access.out_of_date(answer)) is not None:
+        # DVC knows nothing of the registry
+        result.changes[REGISTER] = [why]
+        result.stages |= pipeline.run([REGISTER], force=True)
+        answer = read_json(REGISTRATION)
+    if result.stages[REGISTER] == "unchanged" and result.changes:
+        # the verdict is that of an earlier retraining
+        answer |= {"promoted": False, "reasons": [f"All came out as it was for version {answer['version']}."]}
+    return answer
+
+
+def _outcome(answer: Mapping[str, Any], result: Result) -> Outcome:
+    if answer["promoted"]:
+        return Outcome.PROMOTED
+    trained = any(outcome == "ran" for stage, outcome in result.stages.items() if stage != REGISTER)
+    if result.is_champion and not trained:
+        return Outcome.NOTHING_TO_DO
+    return Outcome.NOT_BETTER
