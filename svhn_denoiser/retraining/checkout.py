@@ -93,7 +93,7 @@ def commit_files(files: Iterable[str], message: str) -> str:
 
 @contextmanager
 def alone(say: Callable[[str], None]) -> Iterator[None]:
-    """Keep other retrainings out of this checkout; if there is one, that is said, and it is waited for."""
+    """Keep other retrainings out of this checkout; where there is one, say so and wait for it."""
     with waiting(STATE / "lock", lambda: say("another retraining is running in this checkout: waiting for it")):
         yield
 

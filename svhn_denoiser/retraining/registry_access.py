@@ -158,7 +158,7 @@ def _unknown_to(store: "Store", registration: Mapping[str, Any]) -> str | None:
 def would_decide(access: Access) -> dict[str, Any]:
     """What the gate would decide of the model in the working folder; nothing is registered.
 
-    Where the champion is not known, no model is said to deserve its place.
+    Where the champion is not known, the answer is never a promotion.
     """
     from svhn_denoiser import pairs
     from svhn_denoiser.registry import registration

@@ -188,7 +188,7 @@ def test_machines_killed_in_each_phase_leave_nothing_half_done_and_nothing_doubl
     (tags,) = world.versions().values()
     assert tags["gate"] == "passed"
     assert "promotion_claim" not in tags
-    assert list(world.runs().values()) == ["FINISHED"], "it was gone on with"
+    assert list(world.runs().values()) == ["FINISHED"], "it was resumed"
     world.desk.run("git", "fetch", "--quiet", "origin")
     assert "dvc.lock" in world.desk.run("git", "show", "--stat", "--format=%s", "origin/main")
 
