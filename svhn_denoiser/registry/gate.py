@@ -1,6 +1,8 @@
 """The gate: may a new model become champion? A pure function of scores and settings."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,6 +55,21 @@ class Decision:
     ssim_gain: float | None = None
 
 
+class _Check(NamedTuple):
+    """One question that the gate asks, answered."""
+
+    passed: bool
+    sentence: str
+
+
+class _Gain(NamedTuple):
+    """Mean of paired differences in dB, with the ends of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
 def decide(
     settings: GateSettings,
     *,
@@ -69,7 +86,8 @@ def decide(
     It is refused if it does not denoise well enough (`min_psnr_over_noisy`), or if there is a champion and
     the lower end of the interval of the paired PSNR difference does not exceed `min_psnr_gain`,
     or SSIM falls by more than `max_ssim_loss`,
-    or the champion has learnt from real pictures and the new model from drawn ones.
+    or the champion was trained on real pictures and the new model on drawn ones,
+    or they were trained for different noise.
     A score that is not a number speaks against the new model.
 
     Args:
@@ -84,52 +102,73 @@ def decide(
     """
     over_noisy = float(np.mean(challenger.psnr) - np.mean(noisy.psnr))
     pictures = len(challenger.psnr)
-    # each written so that a NaN fails it
-    checks = [
-        (
-            over_noisy >= settings.min_psnr_over_noisy,
-            f"PSNR is {np.mean(challenger.psnr):.2f} dB, {over_noisy:+.2f} dB against the noisy pictures; "
-            f"at least {settings.min_psnr_over_noisy:+.2f} dB are asked for.",
-        )
-    ]
+    checks = [_denoises(settings, challenger, over_noisy)]
     if champion is None:
-        checks.append((True, "There is no champion yet."))
+        checks.append(_Check(True, "There is no champion yet."))
         return Decision(*_verdict(checks), pictures, over_noisy)
-    gains = challenger.psnr - champion.scores.psnr
-    gain, ssim_gain = float(np.mean(gains)), float(np.mean(challenger.ssim - champion.scores.ssim))
-    low, high = bootstrap_interval(gains, samples, seed)
+    gain = _psnr_gain(challenger, champion, samples, seed)
+    ssim_gain = float(np.mean(challenger.ssim - champion.scores.ssim))
     checks += [
-        (
-            low > settings.min_psnr_gain,
-            f"PSNR differs from the champion's (version {champion.version}) by {gain:+.3f} dB, 95 % interval "
-            f"{low:+.3f} to {high:+.3f} dB on {pictures:,} pictures; its lower end must exceed "
-            f"{settings.min_psnr_gain:+.3f} dB.",
-        ),
-        (
-            -ssim_gain <= settings.max_ssim_loss,
-            f"SSIM differs from the champion's by {ssim_gain:+.4f}; it may fall by {settings.max_ssim_loss:.4f}.",
-        ),
+        _is_better(settings, gain, champion, pictures),
+        _keeps_ssim(settings, ssim_gain),
+        *_of_the_same_data(data_source, champion),
+        *_of_the_same_noise(noise, champion),
     ]
+    return Decision(*_verdict(checks), pictures, over_noisy, gain.mean, gain.low, gain.high, ssim_gain)
+
+
+def _psnr_gain(challenger: Scores, champion: Rival, samples: int, seed: int) -> _Gain:
+    gains = challenger.psnr - champion.scores.psnr
+    return _Gain(float(np.mean(gains)), *bootstrap_interval(gains, samples, seed))
+
+
+# each comparison is written so that a NaN fails it
+
+
+def _denoises(settings: GateSettings, challenger: Scores, over_noisy: float) -> _Check:
+    return _Check(
+        over_noisy >= settings.min_psnr_over_noisy,
+        f"PSNR is {np.mean(challenger.psnr):.2f} dB, {over_noisy:+.2f} dB against the noisy pictures; "
+        f"at least {settings.min_psnr_over_noisy:+.2f} dB are asked for.",
+    )
+
+
+def _is_better(settings: GateSettings, gain: _Gain, champion: Rival, pictures: int) -> _Check:
+    return _Check(
+        gain.low > settings.min_psnr_gain,
+        f"PSNR differs from the champion's (version {champion.version}) by {gain.mean:+.3f} dB, 95 % interval "
+        f"{gain.low:+.3f} to {gain.high:+.3f} dB on {pictures:,} pictures; its lower end must exceed "
+        f"{settings.min_psnr_gain:+.3f} dB.",
+    )
+
+
+def _keeps_ssim(settings: GateSettings, ssim_gain: float) -> _Check:
+    return _Check(
+        -ssim_gain <= settings.max_ssim_loss,
+        f"SSIM differs from the champion's by {ssim_gain:+.4f}; it may fall by {settings.max_ssim_loss:.4f}.",
+    )
+
+
+def _of_the_same_data(data_source: str, champion: Rival) -> Iterator[_Check]:
+    # a demo, on drawn numbers, must not replace what was trained on real pictures
     if data_source == DRAWN and champion.data_source != DRAWN:
-        checks.append(
-            (
-                False,
-                f"It was trained on drawn numbers ({DRAWN}), the champion on real pictures ({champion.data_source}): "
-                f"such a model never replaces such a champion.",
-            )
+        yield _Check(
+            False,
+            f"It was trained on drawn numbers ({DRAWN}), the champion on real pictures ({champion.data_source}): "
+            f"such a model never replaces such a champion.",
         )
+
+
+def _of_the_same_noise(noise: str, champion: Rival) -> Iterator[_Check]:
+    # the test pictures have the noise that the new model was trained for
     if noise != champion.noise:
-        checks.append(
-            (
-                False,
-                f"It was trained for other noise ({noise}) than the champion ({champion.noise}), which these pictures "
-                f"are no fair test of: only a person exchanges the one for the other, with "
-                f"`svhn-denoiser registry promote`.",
-            )
+        yield _Check(
+            False,
+            f"It was trained for other noise ({noise}) than the champion ({champion.noise}), for which these pictures "
+            f"are no fair test: only a person replaces the one by the other, with `svhn-denoiser registry promote`.",
         )
-    return Decision(*_verdict(checks), pictures, over_noisy, gain, low, high, ssim_gain)
 
 
-def _verdict(checks: list[tuple[bool, str]]) -> tuple[bool, tuple[str, ...]]:
-    against = tuple(sentence for passed, sentence in checks if not passed)
-    return not against, against or tuple(sentence for _, sentence in checks)
+def _verdict(checks: list[_Check]) -> tuple[bool, tuple[str, ...]]:
+    against = tuple(check.sentence for check in checks if not check.passed)
+    return not against, against or tuple(check.sentence for check in checks)

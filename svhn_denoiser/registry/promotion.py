@@ -26,7 +26,7 @@ def promote(store: Store, version: Version, *, over: Version | None, by: str, re
 
     Args:
         store: where.
-        version: the new champion; a rollback that it suffered is forgotten.
+        version: the new champion. If it was rolled back before, that is forgotten.
         over: the champion it was compared with.
         by: who decided: `gate`, or a person.
         reason: why.
@@ -43,7 +43,7 @@ def promote(store: Store, version: Version, *, over: Version | None, by: str, re
             return
         # tags first: whatever is champion knows the way back, even if this is interrupted here
         promotion = {"promoted_at": _now(), "promoted_by": by, "promotion_reason": reason}
-        tag(store, number, {**promotion, "promoted_over": str(over.number) if over else _NOBODY})
+        tag(store, version.number, {**promotion, "promoted_over": str(over.number) if over else _NOBODY})
         for key in version.tags:
             if key.startswith("rolled_back_"):
                 store.client.delete_model_version_tag(MODEL, number, key)
@@ -84,7 +84,7 @@ def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
                 f"{back.tags['rolled_back_at']}. {choose}"
             )
         traces = {"at": _now(), "by": by, "to": number, "reason": reason}
-        tag(store, str(left.number), {f"rolled_back_{key}": value for key, value in traces.items()})
+        tag(store, left.number, {f"rolled_back_{key}": value for key, value in traces.items()})
         store.client.set_registered_model_alias(MODEL, CHAMPION, number)
     return find(store, str(left.number)), find(store, number)
 

@@ -1,51 +1,28 @@
-"""What the register stage does: score the model beside the champion, register it, and let the gate decide."""
+"""What the register stage does: register the model as challenger, and make it champion if the gate lets it."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.evaluation.scores import Denoiser, Scores, score_denoised, score_pairs
-from svhn_denoiser.networks.inference import denoise
 from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
-from svhn_denoiser.registry import gate, promotion, versions
-from svhn_denoiser.registry.gate import Decision, Rival
+from svhn_denoiser.registry import promotion, versions
+from svhn_denoiser.registry.gate import Decision
+from svhn_denoiser.registry.judgement import Candidate, judge, score
 from svhn_denoiser.registry.promotion import ChampionChangedError
+from svhn_denoiser.registry.trained import Trained
 from svhn_denoiser.registry.versions import Version
-from svhn_denoiser.tracking.lineage import lineage
 from svhn_denoiser.tracking.runs import ensure_run, log_report, log_scores
 from svhn_denoiser.tracking.store import Store, connect, explained
-
-if TYPE_CHECKING:
-    import keras
-
+from svhn_denoiser.tracking.tags import RESTORED_FROM, of_lineage
 
 # who promotes, in the tags of a version
 _GATE = "gate"
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained model and what is known of it: what the stages before this one left.
-
-    Attributes:
-        model_file: as Keras saved it.
-        run_id: the MLflow run that trained it.
-        data_source: what it was trained on, as data/raw/source.json has it.
-        scores: reports/metrics.json.
-    """
-
-    model_file: Path
-    run_id: str
-    data_source: str
-    scores: Mapping[str, Any]
 
 
 def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> dict[str, Any]:
@@ -72,15 +49,21 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
         run_id = ensure_run(store, trained.run_id)
         log_scores(store, run_id, trained.scores)
         log_report(store, run_id, reports)
-        tags = _tags(store, run_id, params, trained)
+        tags = _lineage(store, run_id, params) | trained.tags()
         version = versions.add(store, model, sha256=sha256, run_id=run_id, tags=tags)
-        scores = score_pairs(test, _denoiser(model))
-        before, decision = _decide_and_promote(store, params, version, scores, test)
+        before, decision = _decide_and_promote(store, params, version, score(model, test))
         if before is None or before.number != version.number:
             outcome = "passed" if decision.promoted else "refused"
-            versions.note(store, version, {"gate": outcome, "gate_reason": " ".join(decision.reasons)})
+            versions.tag(store, version.number, {"gate": outcome, "gate_reason": " ".join(decision.reasons)})
         after = versions.champion(store)
     return {"version": version.number, "run_id": run_id, **_verdict(params, decision, before, after)}
+
+
+def in_words(registration: Mapping[str, Any]) -> str:
+    """What :func:`register` returned, as lines for people."""
+    number = registration["version"]
+    title = "champion" if registration["champion_after"] == number else "no champion"
+    return "\n".join([f"version {number} is {title}:", *(f"  {reason}" for reason in registration["reasons"])])
 
 
 def would_decide(params: Params, trained: Trained, test: Pairs, *, ask_registry: bool = True) -> dict[str, Any]:
@@ -98,14 +81,46 @@ def would_decide(params: Params, trained: Trained, test: Pairs, *, ask_registry:
     Raises:
         DenoiserError: the store cannot be reached, or a model cannot be loaded.
     """
-    model = load_model(trained.model_file)
-    tags = {**_description(trained), "sha256": versions.sha256_of(trained.model_file)}
-    scores = score_pairs(test, _denoiser(model))
+    candidate = score(load_model(trained.model_file), test)
+    tags = trained.tags() | {"sha256": versions.sha256_of(trained.model_file)}
     store = connect(create=False) if ask_registry else None
     with nullcontext() if store is None else explained(store):
         champion = None if store is None else versions.champion(store)
-        decision = _decide(store, params, tags, champion, scores, test)
+        decision = judge(params, candidate, tags, champion, store)
     return _verdict(params, decision, champion, champion)
+
+
+def _decide_and_promote(
+    store: Store, params: Params, version: Version, candidate: Candidate
+) -> tuple[Version | None, Decision]:
+    # the champion before, and what was decided
+    while True:
+        champion = versions.champion(store)
+        if champion is not None and champion.number == version.number and _verdict_is_missing(champion):
+            known = {str(other.number): other for other in versions.versions(store)}
+            over = known.get(champion.tags["promoted_over"])
+            return over, candidate.without_comparison(True, champion.tags["promotion_reason"])
+        decision = judge(params, candidate, version.tags, champion, store)
+        if not decision.promoted:
+            return champion, decision
+        try:
+            promotion.promote(store, version, over=champion, by=_GATE, reason=" ".join(decision.reasons))
+        except ChampionChangedError:
+            # somebody else was faster: now their model must be beaten
+            continue
+        return champion, decision
+
+
+def _verdict_is_missing(champion: Version) -> bool:
+    # promoted by a call that was killed before it could note the verdict
+    return "gate" not in champion.tags and champion.tags.get("promoted_by") == _GATE
+
+
+def _lineage(store: Store, run_id: str, params: Params) -> dict[str, str]:
+    # the run knows what the training saw; what is here now stands in for it only where the run was restored
+    seen = of_lineage(params) | store.client.get_run(run_id).data.tags
+    names = ("git_commit", "git_dirty", "dvc_experiment", "data_hash", "params_hash", RESTORED_FROM)
+    return {name: seen[name] for name in names if name in seen}
 
 
 def _verdict(params: Params, decision: Decision, before: Version | None, after: Version | None) -> dict[str, Any]:
@@ -115,120 +130,6 @@ def _verdict(params: Params, decision: Decision, before: Version | None, after: 
         "champion_after": after.number if after else None,
         "gate": params.register_.gate.model_dump(),
         **{key: _json_number(value) for key, value in asdict(decision).items()},
-    }
-
-
-def _decide_and_promote(
-    store: Store, params: Params, version: Version, scores: tuple[Scores, Scores], test: Pairs
-) -> tuple[Version | None, Decision]:
-    while True:
-        champion = versions.champion(store)
-        if champion is not None and champion.number == version.number and _unfinished(champion):
-            over = champion.tags["promoted_over"]
-            known = {str(other.number): other for other in versions.versions(store)}
-            reasons = (champion.tags["promotion_reason"],)
-            return known.get(over), Decision(True, reasons, len(test), _psnr_over_noisy(scores))
-        decision = _decide(store, params, version.tags, champion, scores, test)
-        if not decision.promoted:
-            return champion, decision
-        try:
-            promotion.promote(store, version, over=champion, by=_GATE, reason=" ".join(decision.reasons))
-        except ChampionChangedError:
-            # somebody else was faster: it is their model that must be beaten now
-            continue
-        return champion, decision
-
-
-def _unfinished(champion: Version) -> bool:
-    # promoted by a call that was killed before it could note the verdict
-    return "gate" not in champion.tags and champion.tags.get("promoted_by") == _GATE
-
-
-def _decide(
-    store: Store | None,
-    params: Params,
-    tags: Mapping[str, str],
-    champion: Version | None,
-    scores: tuple[Scores, Scores],
-    test: Pairs,
-) -> Decision:
-    noisy, challenger = scores
-    no_comparison = Decision(False, (), len(test), _psnr_over_noisy(scores))
-    if champion is not None and champion.tags.get("sha256") == tags["sha256"]:
-        same = f"It is the champion's model (version {champion.number}), byte for byte: there is nothing to do."
-        return _because(no_comparison, same)
-    known = [] if store is None else versions.versions(store)
-    left = next((version for version in known if _rolled_back(version, tags["sha256"])), None)
-    if left is not None:
-        reason = left.tags.get("rolled_back_reason", "")
-        return _because(
-            no_comparison,
-            f"This model was champion as version {left.number} and was rolled back on {left.tags['rolled_back_at']} "
-            f"({reason}): only a person makes it champion again, with `svhn-denoiser registry promote`.",
-        )
-    rival = None if store is None or champion is None else _rival(store, champion, test)
-    return gate.decide(
-        params.register_.gate,
-        noisy=noisy,
-        challenger=challenger,
-        data_source=tags["data_source"],
-        noise=tags["noise"],
-        champion=rival,
-        samples=params.evaluate.bootstrap_samples,
-        seed=params.seed,
-    )
-
-
-def _psnr_over_noisy(scores: tuple[Scores, Scores]) -> float:
-    noisy, challenger = scores
-    return float(np.mean(challenger.psnr) - np.mean(noisy.psnr))
-
-
-def _rolled_back(version: Version, sha256: str) -> bool:
-    return version.tags.get("sha256") == sha256 and "rolled_back_at" in version.tags
-
-
-def _because(decision: Decision, reason: str) -> Decision:
-    return Decision(decision.promoted, (reason,), decision.pictures, decision.psnr_over_noisy)
-
-
-def _rival(store: Store, champion: Version, test: Pairs) -> Rival:
-    with TemporaryDirectory() as folder:
-        uri = f"models:/{versions.MODEL}/{champion.number}"
-        try:
-            model = load_model(versions.fetch(store, uri, Path(folder)))
-        except DenoiserError as error:
-            raise DenoiserError(
-                f"the champion (version {champion.number}) cannot be compared with: {error} "
-                f"Make another version champion with `svhn-denoiser registry promote VERSION`."
-            ) from error
-        scores = score_denoised(test, _denoiser(model))
-        return Rival(champion.number, scores, champion.tags.get("data_source"), champion.tags.get("noise"))
-
-
-def _denoiser(model: "keras.Model") -> Denoiser:
-    return lambda noisy: denoise(model, noisy)
-
-
-def _tags(store: Store, run_id: str, params: Params, trained: Trained) -> dict[str, str]:
-    # the run knows what the training saw; what is here now stands in for it only where the run was restored
-    run = store.client.get_run(run_id).data.tags
-    names = ("git_commit", "git_dirty", "dvc_experiment", "data_hash", "params_hash", "restored_from")
-    seen = {**lineage(params), **run}
-    return {**{name: seen[name] for name in names if name in seen}, **_description(trained)}
-
-
-def _description(trained: Trained) -> dict[str, str]:
-    noise = trained.scores["noise"]
-    return {
-        "data_source": trained.data_source,
-        "network": str(trained.scores["network"]),
-        "noise": f"{noise['kind']} {noise['strength']}",
-        "pictures": str(trained.scores["pictures"]),
-        "psnr": repr(trained.scores["denoised"]["psnr"]),
-        "ssim": repr(trained.scores["denoised"]["ssim"]),
-        "noisy_psnr": repr(trained.scores["noisy"]["psnr"]),
-        "noisy_ssim": repr(trained.scores["noisy"]["ssim"]),
     }
 
 

@@ -1,7 +1,6 @@
-"""Versions of the model in MLflow's registry: who is champion, who was before, and the way back.
+"""Versions of the model in MLflow's registry: list them, find one, add one, fetch its file.
 
-`champion` is the version that people denoise with, `challenger` the one that was registered last. MLflow's aliases keep
-no history, so each promotion and each rollback leaves its traces as tags of the version.
+`champion` is the version that people denoise with, `challenger` the one that was registered last.
 """
 
 import datetime
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.tracking.store import Store  # before MLflow: it decides what MLflow prints and reports
+from svhn_denoiser.tracking.store import Store, is_not_there  # before MLflow: it decides what MLflow prints and reports
 
 # isort: split
 from mlflow.artifacts import download_artifacts
@@ -96,7 +95,7 @@ def find(store: Store, name: str) -> Version:
         try:
             return _version(store.client.get_model_version(MODEL, number), aliases)
         except MlflowException as error:
-            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            if not is_not_there(error):
                 raise
     there = ", ".join([*sorted(aliases), *(str(version.number) for version in versions(store)[:20])])
     raise DenoiserError(f"{store.name}: {MODEL} has no version {name!r}; there are {there or 'none'}.")
@@ -113,24 +112,23 @@ def add(store: Store, model: "keras.Model", *, sha256: str, run_id: str, tags: M
         tags: scores and lineage; those of a version that is there already are brought up to date.
     """
     with store.lock():
-        present = _same(store, run_id, sha256)
-        if present is None:
-            number = _create(store, model, run_id, {**tags, "sha256": sha256})
-            # on a server, another machine may have done the same at the same moment: the lower number stays
-            present = _same(store, run_id, sha256)
-            if present is not None and present < int(number):
-                store.client.delete_model_version(MODEL, number)
-                number = str(present)
-        else:
-            number = str(present)
+        number = _first_same(store, run_id, sha256)
+        if number is not None:
             tag(store, number, tags)
-        store.client.set_registered_model_alias(MODEL, CHALLENGER, number)
-    return find(store, number)
+        else:
+            created = _create(store, model, run_id, {**tags, "sha256": sha256})
+            # on a server, another machine may have done the same at the same moment: the lower number stays
+            number = _first_same(store, run_id, sha256) or created
+            if number < created:
+                store.client.delete_model_version(MODEL, str(created))
+        store.client.set_registered_model_alias(MODEL, CHALLENGER, str(number))
+    return find(store, str(number))
 
 
-def note(store: Store, version: Version, tags: Mapping[str, str]) -> None:
-    """Add tags to a version, or change them."""
-    tag(store, str(version.number), tags)
+def tag(store: Store, number: int, tags: Mapping[str, str]) -> None:
+    """Add tags to the version of that number, or change them."""
+    for key, value in tags.items():
+        store.client.set_model_version_tag(MODEL, str(number), key, value)
 
 
 def fetch(store: Store, uri: str, folder: Path) -> Path:
@@ -160,12 +158,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _same(store: Store, run_id: str, sha256: str) -> int | None:
+def _first_same(store: Store, run_id: str, sha256: str) -> int | None:
     numbers = [v.number for v in versions(store) if (v.run_id, v.tags.get("sha256")) == (run_id, sha256)]
     return min(numbers, default=None)
 
 
-def _create(store: Store, model: "keras.Model", run_id: str, tags: Mapping[str, str]) -> str:
+def _create(store: Store, model: "keras.Model", run_id: str, tags: Mapping[str, str]) -> int:
     import mlflow.keras
 
     model_id = _logged(store, run_id, tags["sha256"])
@@ -191,7 +189,7 @@ def _create(store: Store, model: "keras.Model", run_id: str, tags: Mapping[str, 
     created = store.client.create_model_version(
         MODEL, f"models:/{model_id}", run_id, tags=dict(tags), model_id=model_id
     )
-    return str(created.version)
+    return int(created.version)
 
 
 def _logged(store: Store, run_id: str, sha256: str) -> str | None:
@@ -203,18 +201,12 @@ def _logged(store: Store, run_id: str, sha256: str) -> str | None:
     return next((str(model.model_id) for model in complete), None)
 
 
-def tag(store: Store, number: str, tags: Mapping[str, str]) -> None:
-    """Add tags to the version of that number, or change them."""
-    for key, value in tags.items():
-        store.client.set_model_version_tag(MODEL, number, key, value)
-
-
 def _aliases(store: Store) -> dict[str, str] | None:
     # asked of the model: search results do not carry them
     try:
         aliases = store.client.get_registered_model(MODEL).aliases
     except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+        if is_not_there(error):
             return None
         raise
     return {alias: str(number) for alias, number in aliases.items()}

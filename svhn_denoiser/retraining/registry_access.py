@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from svhn_denoiser import params as settings
 from svhn_denoiser.credentials import user_of
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.files import read_json
-from svhn_denoiser.paths import METRICS, MODEL, NOISY, RUN, SOURCE
+from svhn_denoiser.paths import NOISY
 from svhn_denoiser.tracking.location import OWN_STORE
 
 if TYPE_CHECKING:
@@ -162,15 +161,10 @@ def would_decide(access: Access) -> dict[str, Any]:
     """
     from svhn_denoiser import pairs
     from svhn_denoiser.registry import registration
+    from svhn_denoiser.registry.trained import read_trained
 
-    trained = registration.Trained(
-        model_file=MODEL,
-        run_id=read_json(RUN)["run_id"],
-        data_source=read_json(SOURCE)["source"],
-        scores=read_json(METRICS),
-    )
     test = pairs.read(NOISY, "test")
-    answer = registration.would_decide(settings.load(), trained, test, ask_registry=access.knows_champion)
+    answer = registration.would_decide(settings.load(), read_trained(), test, ask_registry=access.knows_champion)
     if not access.knows_champion:
         unknown = "No registry could be asked: the champion is not known here."
         answer |= {"promoted": False, "reasons": [*answer["reasons"], unknown]}

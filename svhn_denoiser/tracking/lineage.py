@@ -1,4 +1,4 @@
-"""Where a result comes from: the git commit, DVC's hash of the data, a hash of the settings."""
+"""What a result is made from: the git commit, DVC's hash of the data, a hash of the settings."""
 
 import hashlib
 import json
@@ -11,27 +11,18 @@ from ruamel.yaml.error import YAMLError
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
-from svhn_denoiser.paths import DVC_LOCK, NOISY
+from svhn_denoiser.paths import DVC_LOCK
 
 
-def lineage(params: Params) -> dict[str, str]:
-    """Where a model comes from, as tags: git commit, settings, and DVC's hash of the data it learns from.
+def git_commit() -> str | None:
+    """The commit the code stands at; under `dvc exp run`, the one the experiment began from. None without git."""
+    return os.environ.get("DVC_EXP_BASELINE_REV") or _git("rev-parse", "HEAD")
 
-    A tag that cannot be known (no git, no `dvc.lock` yet) is left out.
-    """
-    commit = git_commit()
-    dirty = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){DVC_LOCK}")
-    known = {
-        "git_commit": commit,
-        # what the UI's column "Source" shows
-        "mlflow.source.git.commit": commit,
-        "git_dirty": None if dirty is None else ("yes" if dirty else "no"),
-        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
-        "data_hash": dvc_hash(NOISY),
-        "data_source": params.download.source,
-        "params_hash": params_hash(params),
-    }
-    return {key: value for key, value in known.items() if value}
+
+def git_dirty() -> bool | None:
+    """Whether a tracked file differs from the commit; `dvc.lock` does not count, as each run writes it."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){DVC_LOCK}")
+    return None if changed is None else bool(changed)
 
 
 def dvc_hash(out: Path, lock: Path = DVC_LOCK) -> str | None:
@@ -48,11 +39,8 @@ def dvc_hash(out: Path, lock: Path = DVC_LOCK) -> str | None:
         raise DenoiserError(
             f"{lock}: is no valid YAML. Delete it and run `dvc repro`, which writes it anew."
         ) from error
-    stages = (tree or {}).get("stages", {}).values()
-    hashes = (
-        entry.get("md5") for stage in stages for entry in stage.get("outs", ()) if entry.get("path") == out.as_posix()
-    )
-    found = next(hashes, None)
+    outs = [entry for stage in (tree or {}).get("stages", {}).values() for entry in stage.get("outs", ())]
+    found = next((entry.get("md5") for entry in outs if entry.get("path") == out.as_posix()), None)
     return str(found).removesuffix(".dir") if found else None
 
 
@@ -60,11 +48,6 @@ def params_hash(params: Params) -> str:
     """An md5 of all settings, whatever the order and the comments of the file they stand in."""
     text = json.dumps(params.model_dump(by_alias=True), sort_keys=True)
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def git_commit() -> str | None:
-    """The commit the code stands at; under `dvc exp run`, the one the experiment began from."""
-    return os.environ.get("DVC_EXP_BASELINE_REV") or _git("rev-parse", "HEAD")
 
 
 def _git(*arguments: str) -> str | None:

@@ -4,7 +4,6 @@ Nothing here keeps state in MLflow's "active run": a run is named by its id, so 
 their own, write to the same one.
 """
 
-import io
 import json
 import os
 import signal
@@ -24,14 +23,17 @@ from svhn_denoiser.dotted import as_text, flat
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import write_json
 from svhn_denoiser.params import Params
-from svhn_denoiser.paths import NOISY
-from svhn_denoiser.tracking.lineage import dvc_hash, git_commit, lineage
+from svhn_denoiser.paths import IMAGES, NOISY, REPORT, REPORTS
+from svhn_denoiser.tracking.lineage import dvc_hash
 from svhn_denoiser.tracking.location import EXPERIMENT
-from svhn_denoiser.tracking.store import REFUSALS, Store, connect, impatience, one_line
+from svhn_denoiser.tracking.store import REFUSALS, Store, connect, impatience, is_not_there, one_line
+from svhn_denoiser.tracking.tags import RESTORED_FROM, RESUMED_FROM, of_stand_in, of_training
 
 # isort: split
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
+
+# internal to MLflow: seen with 3.17, which pyproject.toml pins
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 
@@ -46,16 +48,15 @@ class TrainingRun:
         """Add a point to each curve: loss, validation_psnr in dB, learning_rate, pictures_per_second; epochs from 1."""
         _log_metrics(self.store, self.run_id, metrics, epoch)
 
-    def log_pictures(self, pictures: Mapping[str, NDArray[np.uint8] | bytes], step: int) -> None:
+    def log_pictures(self, pictures: Mapping[str, NDArray[np.uint8]], step: int) -> None:
         """Pictures that the UI shows with a slider over the steps.
 
         Args:
-            pictures: by name, uint8 (H, W, 3), (H, W) or the bytes of a picture file.
+            pictures: by name, uint8 (H, W, 3) or (H, W).
             step: the epoch.
         """
         for name, picture in pictures.items():
-            image = Image.open(io.BytesIO(picture)) if isinstance(picture, bytes) else Image.fromarray(picture)
-            self.store.client.log_image(self.run_id, image, key=name, step=step)
+            self.store.client.log_image(self.run_id, Image.fromarray(picture), key=name, step=step)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Add tags, or change them."""
@@ -68,7 +69,6 @@ def training_run(
     *,
     run_id: str | None = None,
     resumed: bool = False,
-    name: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Iterator[TrainingRun]:
     """One training as one run: params, tags, the data set as its input, system metrics, and how it ended.
@@ -77,65 +77,30 @@ def training_run(
 
     Args:
         params: all settings; each becomes a param under its dotted name.
-        run_id: the run that an interrupted training left; it is gone on with if it still exists, else a new run says
-            in its tag `resumed_from` which one it goes on from.
+        run_id: the run of the interrupted training that is resumed. If the store still has it, this training goes on
+            in it, else a new run names it in its tag `resumed_from`.
         resumed: whether the training goes on from a state on disk, whatever became of its run.
-        name: the run's name; by default DVC's name of the experiment, else one that MLflow draws.
         tags: more tags, such as the device.
 
     Raises:
         DenoiserError: the store cannot be reached, or stops answering meanwhile.
     """
     store = connect()
-    experiment = os.environ.get("DVC_EXP_NAME")
-    data_hash = dvc_hash(NOISY)
-    labels = {
-        **lineage(params),
-        "network": params.train.network,
-        "resumed": "yes" if resumed else "no",
-        **(tags or {}),
-    }
-    run: TrainingRun | None = None
-    status = "FINISHED"
-    try:
-        existing = run_id if run_id and run_exists(store, run_id) else None
-        if existing is None:
-            if run_id:
-                labels["resumed_from"] = run_id
-            created = store.client.create_run(store.experiment_id, run_name=name or experiment, tags=labels)
-            run = TrainingRun(store, created.info.run_id)
-            store.client.log_batch(run.run_id, params=_settings(params))
-            store.client.log_inputs(run.run_id, [_data_set(params.download.source, data_hash)])
+    with _refusals_in_words(store):
+        known = run_id is not None and run_exists(store, run_id)
+        labels = of_training(params, resumed=resumed, more=tags or {})
+        if run_id is not None and known:
+            run = _reopened(store, run_id)
         else:
-            run = TrainingRun(store, existing)
-            store.client.update_run(existing, status="RUNNING")
-            run.set_tags(labels)
-        monitor = SystemMetricsMonitor(run.run_id, resume_logging=existing is not None, tracking_uri=store.uri)
-        monitor.start()
-        try:
-            with _sigterm_ends():
+            labels |= {RESUMED_FROM: run_id} if run_id else {}
+            run = _created(store, labels)
+        with _status_at_the_end(run):
+            if known:
+                run.set_tags(labels)
+            else:
+                _describe(run, params)
+            with _system_metrics(run, go_on=known), _sigterm_ends():
                 yield run
-        finally:
-            with impatience():
-                monitor.finish()
-    except REFUSALS as error:
-        status = "FAILED"
-        raise DenoiserError(
-            f"{store.name}: the MLflow store takes no more records: {one_line(error)} "
-            f"Run the same command again when it answers."
-        ) from error
-    except (KeyboardInterrupt, SystemExit):
-        status = "KILLED"
-        raise
-    except BaseException:
-        status = "FAILED"
-        raise
-    finally:
-        if run is not None:
-            # an error that is on its way out must not be hidden by one more about the run's status
-            quietly = nullcontext() if status == "FINISHED" else suppress(*REFUSALS)
-            with impatience(), quietly:
-                store.client.set_terminated(run.run_id, status)
 
 
 def run_exists(store: Store, run_id: str) -> bool:
@@ -143,7 +108,7 @@ def run_exists(store: Store, run_id: str) -> bool:
     try:
         return bool(store.client.get_run(run_id).info.lifecycle_stage == "active")
     except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+        if is_not_there(error):
             return False
         raise
 
@@ -159,13 +124,14 @@ def ensure_run(store: Store, run_id: str) -> str:
     """
     if run_exists(store, run_id):
         return run_id
-    wanted = f"tags.restored_from = '{run_id}'"
+    wanted = f"tags.{RESTORED_FROM} = '{run_id}'"
     with store.lock():
         found = store.client.search_runs([store.experiment_id], wanted, ViewType.ACTIVE_ONLY, max_results=1)
         if found:
             return str(found[0].info.run_id)
-        tags = {"restored_from": run_id, "git_commit": git_commit() or "unknown"}
-        created = store.client.create_run(store.experiment_id, run_name=f"restored-{run_id[:8]}", tags=tags)
+        created = store.client.create_run(
+            store.experiment_id, run_name=f"restored-{run_id[:8]}", tags=of_stand_in(run_id)
+        )
         store.client.set_terminated(created.info.run_id)
     return str(created.info.run_id)
 
@@ -182,10 +148,11 @@ def log_scores(store: Store, run_id: str, metrics: Mapping[str, Any]) -> None:
 
 def log_report(store: Store, run_id: str, folder: Path) -> None:
     """Attach report.html and images/ of a folder of reports to the run, as far as they are there."""
-    if (folder / "report.html").exists():
-        store.client.log_artifact(run_id, str(folder / "report.html"), "reports")
-    if (folder / "images").is_dir():
-        store.client.log_artifacts(run_id, str(folder / "images"), "reports/images")
+    page, images = folder / REPORT.name, folder / IMAGES.name
+    if page.exists():
+        store.client.log_artifact(run_id, str(page), REPORTS.as_posix())
+    if images.is_dir():
+        store.client.log_artifacts(run_id, str(images), IMAGES.as_posix())
 
 
 def write_run(path: Path, store: Store, run_id: str) -> None:
@@ -193,19 +160,70 @@ def write_run(path: Path, store: Store, run_id: str) -> None:
     write_json(path, {"experiment": EXPERIMENT, "run_id": run_id, "tracking_uri": store.name})
 
 
-def _settings(params: Params) -> list[Param]:
-    return [Param(key, as_text(value)) for key, value in flat(params.model_dump(by_alias=True)).items()]
+def _reopened(store: Store, run_id: str) -> TrainingRun:
+    store.client.update_run(run_id, status="RUNNING")
+    return TrainingRun(store, run_id)
 
 
-def _data_set(source: str, data_hash: str | None) -> DatasetInput:
+def _created(store: Store, labels: Mapping[str, str]) -> TrainingRun:
+    # without a name, MLflow draws one
+    name = os.environ.get("DVC_EXP_NAME")
+    return TrainingRun(store, store.client.create_run(store.experiment_id, run_name=name, tags=labels).info.run_id)
+
+
+def _describe(run: TrainingRun, params: Params) -> None:
+    settings = [Param(key, as_text(value)) for key, value in flat(params.model_dump(by_alias=True)).items()]
+    run.store.client.log_batch(run.run_id, params=settings)
     # DVC has hashed the pictures already, and MLflow's own hash reads them all
     data = Dataset(
-        name=source,
-        digest=data_hash or "unversioned",
+        name=params.download.source,
+        digest=dvc_hash(NOISY) or "unversioned",
         source_type="local",
         source=json.dumps({"uri": NOISY.as_posix()}),
     )
-    return DatasetInput(data, tags=[InputTag("mlflow.data.context", "training")])
+    training = InputTag("mlflow.data.context", "training")
+    run.store.client.log_inputs(run.run_id, [DatasetInput(data, tags=[training])])
+
+
+@contextmanager
+def _refusals_in_words(store: Store) -> Iterator[None]:
+    try:
+        yield
+    except REFUSALS as error:
+        raise DenoiserError(
+            f"{store.name}: the MLflow store takes no more records: {one_line(error)} "
+            f"Run the same command again when it answers."
+        ) from error
+
+
+@contextmanager
+def _status_at_the_end(run: TrainingRun) -> Iterator[None]:
+    status = "FINISHED"
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
+        raise
+    except BaseException:
+        status = "FAILED"
+        raise
+    finally:
+        # an error that is on its way out must not be hidden by one more about the run's status
+        quietly = nullcontext() if status == "FINISHED" else suppress(*REFUSALS)
+        with impatience(), quietly:
+            run.store.client.set_terminated(run.run_id, status)
+
+
+@contextmanager
+def _system_metrics(run: TrainingRun, *, go_on: bool) -> Iterator[None]:
+    # MLflow's own class, but not in its documented interface, which measures only its "active run"
+    monitor = SystemMetricsMonitor(run.run_id, resume_logging=go_on, tracking_uri=run.store.uri)
+    monitor.start()
+    try:
+        yield
+    finally:
+        with impatience():
+            monitor.finish()
 
 
 def _log_metrics(store: Store, run_id: str, metrics: Mapping[str, float], step: int) -> None:

@@ -30,6 +30,8 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+
+# internal to MLflow: seen with 3.17, which pyproject.toml pins
 from mlflow.utils.file_utils import local_file_uri_to_path
 
 # what MLflow raises when a store refuses or is gone; artifacts of a server come by requests alone
@@ -72,7 +74,8 @@ def connect(*, create: bool = True) -> Store:
     """Reach the store; make it, and the experiment, where there is none.
 
     Args:
-        create: whether what is missing is made; who only reads, perhaps without the right to write, wants nothing made.
+        create: whether to make what is missing; a command that only reads, perhaps without the right to write, does
+            not.
 
     Raises:
         DenoiserError: the address is of a kind that is not supported, nothing answers there, or the store is damaged,
@@ -108,7 +111,7 @@ def connect(*, create: bool = True) -> Store:
 
 @contextmanager
 def open_store() -> Iterator[Store]:
-    """The store for who only reads, or promotes what is there: none is made, and errors are for people."""
+    """The store, for a command that reads, or promotes what is there: none is made, and errors are for people."""
     store = connect(create=False)
     with explained(store):
         yield store
@@ -118,6 +121,11 @@ def refused_credentials(error: DenoiserError) -> bool:
     """Whether :func:`connect` failed because the server wants credentials, or others."""
     cause = error.__cause__
     return isinstance(cause, MlflowException) and cause.get_http_status_code() in {401, 403}
+
+
+def is_not_there(error: MlflowException) -> bool:
+    """Whether MLflow says that it does not have what was asked for; a name of the wrong form counts too."""
+    return error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 
 
 def can_write(store: Store) -> bool:
@@ -168,9 +176,9 @@ def _probe(database: Path) -> None:
 
 @contextmanager
 def impatience() -> Iterator[None]:
-    """In this block a server that does not answer is given up after seconds, unless the user's settings say else."""
-    # MLflow's patience (7 tries, two minutes each) is right for a training that meets a server's restart, and wrong for
-    # the first word with a server that is not there; what the user set holds
+    """In this block, give up after seconds on a server that does not answer, unless the user's settings say else."""
+    # MLflow's patience (7 tries, two minutes each) is right for a training during which a server restarts, and wrong
+    # for a first request to a server that is not there; what the user set holds
     wanted = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
     ours = {key: value for key, value in wanted.items() if key not in os.environ}
     os.environ.update(ours)

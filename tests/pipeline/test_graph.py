@@ -30,6 +30,7 @@ DECIDES_NOTHING = {
     "tracking/location.py",
     "tracking/runs.py",
     "tracking/store.py",
+    "tracking/tags.py",
     "training/progress_line.py",
 }
 

@@ -19,7 +19,8 @@ from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
 from svhn_denoiser.registry import promotion, versions
-from svhn_denoiser.registry.registration import Trained, register, would_decide
+from svhn_denoiser.registry.registration import register, would_decide
+from svhn_denoiser.registry.trained import Trained
 from svhn_denoiser.registry.versions import Version
 from svhn_denoiser.tracking.location import store_exists
 from svhn_denoiser.tracking.store import Store, connect
@@ -179,7 +180,7 @@ class TestPromotion:
         promote(store, version())
         assert champion_number(store) == 3
         promotion.rollback(store, by="me", reason="bad")
-        versions.note(store, versions.find(store, "1"), {"promoted_over": "2"})
+        versions.tag(store, 1, {"promoted_over": "2"})
         with pytest.raises(DenoiserError, match="version 2, which version 1 replaced, was itself rolled back"):
             promotion.rollback(store, by="me", reason="bad")
 

@@ -1,7 +1,6 @@
 """Runs arrive where people look for them, say where they come from, and end as they ended."""
 
 import dataclasses
-import io
 import json
 import os
 import signal
@@ -16,12 +15,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
 from svhn_denoiser.paths import NOISY
-from svhn_denoiser.tracking.lineage import dvc_hash, lineage, params_hash
+from svhn_denoiser.tracking import tags
+from svhn_denoiser.tracking.lineage import dvc_hash, params_hash
 from svhn_denoiser.tracking.location import public_uri, tracking_uri
 from svhn_denoiser.tracking.runs import (
     TrainingRun,
@@ -68,25 +67,29 @@ def _last_run() -> Any:
 
 def test_a_run_holds_settings_origin_data_curves_and_pictures(store_folder: Path, settings: Params) -> None:
     _lock_file(store_folder)
-    with training_run(settings, name="first", tags={"device": "cpu"}) as run:
+    with training_run(settings, tags={"device": "cpu"}) as run:
         run.log_epoch(1, {"loss": 0.5, "validation_psnr": 25.0})
         run.log_epoch(2, {"loss": 0.25, "validation_psnr": 28.0})
-        png = io.BytesIO()
-        Image.new("RGB", (4, 2)).save(png, "PNG")
-        run.log_pictures({"drawn": np.zeros((8, 8, 3), np.uint8), "read": png.getvalue()}, step=2)
+        run.log_pictures({"colour": np.zeros((8, 8, 3), np.uint8), "grey": np.zeros((2, 4), np.uint8)}, step=2)
     client = run.store.client
     found = client.get_run(run.run_id)
     assert found.info.status == "FINISHED"
-    assert found.info.run_name == "first"
     assert found.data.params["train.epochs"] == "30"
     assert found.data.params["evaluate.noise_levels"] == "[0.02, 0.05, 0.1, 0.15, 0.2, 0.3]"
     assert found.data.params["train.network"] == "residual-unet"
-    tags = {"device": "cpu", "resumed": "no", "data_hash": DATA_HASH, "network": "residual-unet", "data_source": "svhn"}
-    assert tags.items() <= found.data.tags.items()
+    known = {
+        "device": "cpu",
+        "resumed": "no",
+        "data_hash": DATA_HASH,
+        "network": "residual-unet",
+        "data_source": "svhn",
+    }
+    assert known.items() <= found.data.tags.items()
     assert [(m.step, m.value) for m in client.get_metric_history(run.run_id, "loss")] == [(1, 0.5), (2, 0.25)]
     (data,) = found.inputs.dataset_inputs
     assert data.dataset.digest == DATA_HASH
     pictures = [file.path for file in client.list_artifacts(run.run_id, "images") if file.path.endswith(".png")]
+    assert [any(name in path for path in pictures) for name in ("colour", "grey")] == [True, True]
     assert len(pictures) == 2
     assert Path(store_folder / "mlartifacts" / run.run_id / "artifacts" / pictures[0]).is_file()
 
@@ -124,10 +127,10 @@ def test_a_change_that_is_not_committed_is_told_but_dvc_lock_is_none(
     for arguments in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "begin"]):
         subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
     (tmp_path / "dvc.lock").write_text("stages: {}\n")
-    assert lineage(settings)["git_dirty"] == "no"
-    assert len(lineage(settings)["git_commit"]) == 40
+    assert tags.of_lineage(settings)["git_dirty"] == "no"
+    assert len(tags.of_lineage(settings)["git_commit"]) == 40
     (tmp_path / "params.yaml").write_text("seed: 1\n")
-    assert lineage(settings)["git_dirty"] == "yes"
+    assert tags.of_lineage(settings)["git_dirty"] == "yes"
 
 
 def test_runs_of_a_temporary_copy_arrive_in_the_repository(
@@ -247,15 +250,18 @@ def test_final_scores_are_six_numbers_and_the_report_is_attached(
 
 _SIX = """
 import multiprocessing
+import os
 from pathlib import Path
-from svhn_denoiser import params, tracking
+from svhn_denoiser import params
+from svhn_denoiser.tracking.runs import training_run
 from mlflow.telemetry import get_telemetry_client
 
 settings = params.load(Path({params!r}))
 
 def train(number, together):
+    os.environ["DVC_EXP_NAME"] = f"run {{number}}"
     together.wait()
-    with training_run(settings, name=f"run {{number}}") as run:
+    with training_run(settings) as run:
         run.log_epoch(1, {{"loss": 1.0}})
 
 context = multiprocessing.get_context("fork")

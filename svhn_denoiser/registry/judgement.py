@@ -1,0 +1,117 @@
+"""Judge a model beside the champion: score both on the same pictures, and ask the gate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.evaluation.scores import Denoiser, Scores, score_denoised, score_pairs
+from svhn_denoiser.networks.inference import denoise
+from svhn_denoiser.networks.model_file import load_model
+from svhn_denoiser.pairs import Pairs
+from svhn_denoiser.params import Params
+from svhn_denoiser.registry import gate, versions
+from svhn_denoiser.registry.gate import Decision, Rival
+from svhn_denoiser.registry.versions import Version
+from svhn_denoiser.tracking.store import Store
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that may become champion, scored.
+
+    Attributes:
+        test: the pairs that it and the champion are scored on.
+        noisy: scores of their noisy pictures.
+        denoised: scores of what the model makes of them.
+    """
+
+    test: Pairs
+    noisy: Scores
+    denoised: Scores
+
+    @property
+    def psnr_over_noisy(self) -> float:
+        """Mean PSNR of the model less that of the noisy pictures, dB."""
+        return float(np.mean(self.denoised.psnr) - np.mean(self.noisy.psnr))
+
+    def without_comparison(self, promoted: bool, reason: str) -> Decision:
+        """A decision for which the model was not compared with the champion."""
+        return Decision(promoted, (reason,), len(self.test), self.psnr_over_noisy)
+
+
+def score(model: "keras.Model", test: Pairs) -> Candidate:
+    """Score a model on the test pairs."""
+    return Candidate(test, *score_pairs(test, _denoiser(model)))
+
+
+def judge(
+    params: Params, candidate: Candidate, tags: Mapping[str, str], champion: Version | None, store: Store | None
+) -> Decision:
+    """Decide whether a model may replace the champion.
+
+    The champion's own bytes, and those of a version that was rolled back, are refused without a comparison.
+
+    Args:
+        params: all settings; the gate's thresholds among them.
+        candidate: the model.
+        tags: what is known of it: sha256, data_source, noise.
+        champion: the present one, if there is one.
+        store: where the champion and the other versions are; None where no registry is asked.
+
+    Raises:
+        DenoiserError: the champion cannot be loaded.
+    """
+    sha256 = tags["sha256"]
+    if champion is not None and champion.tags.get("sha256") == sha256:
+        same = f"It is the champion's model (version {champion.number}), byte for byte: there is nothing to do."
+        return candidate.without_comparison(False, same)
+    left = _rolled_back(store, sha256)
+    if left is not None:
+        reason = (
+            f"This model was champion as version {left.number} and was rolled back on {left.tags['rolled_back_at']} "
+            f"({left.tags.get('rolled_back_reason', '')}): only a person makes it champion again, with "
+            f"`svhn-denoiser registry promote`."
+        )
+        return candidate.without_comparison(False, reason)
+    return gate.decide(
+        params.register_.gate,
+        noisy=candidate.noisy,
+        challenger=candidate.denoised,
+        data_source=tags["data_source"],
+        noise=tags["noise"],
+        champion=None if store is None or champion is None else _rival(store, champion, candidate.test),
+        samples=params.evaluate.bootstrap_samples,
+        seed=params.seed,
+    )
+
+
+def _rolled_back(store: Store | None, sha256: str) -> Version | None:
+    known = [] if store is None else versions.versions(store)
+    same = (version for version in known if version.tags.get("sha256") == sha256)
+    return next((version for version in same if "rolled_back_at" in version.tags), None)
+
+
+def _rival(store: Store, champion: Version, test: Pairs) -> Rival:
+    with TemporaryDirectory() as folder:
+        uri = f"models:/{versions.MODEL}/{champion.number}"
+        try:
+            model = load_model(versions.fetch(store, uri, Path(folder)))
+        except DenoiserError as error:
+            raise DenoiserError(
+                f"the champion (version {champion.number}) cannot be compared with: {error} "
+                f"Make another version champion with `svhn-denoiser registry promote VERSION`."
+            ) from error
+        scores = score_denoised(test, _denoiser(model))
+        return Rival(champion.number, scores, champion.tags.get("data_source"), champion.tags.get("noise"))
+
+
+def _denoiser(model: "keras.Model") -> Denoiser:
+    return lambda noisy: denoise(model, noisy)

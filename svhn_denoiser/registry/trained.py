@@ -1,0 +1,54 @@
+"""A trained model before it is registered: what the stages up to `evaluate` left of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from svhn_denoiser.files import read_json
+from svhn_denoiser.paths import METRICS, MODEL, RUN, SOURCE
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and what is known of it.
+
+    Attributes:
+        model_file: as Keras saved it.
+        run_id: the MLflow run that trained it.
+        data_source: what it was trained on, as data/raw/source.json has it.
+        scores: reports/metrics.json.
+    """
+
+    model_file: Path
+    run_id: str
+    data_source: str
+    scores: Mapping[str, Any]
+
+    def tags(self) -> dict[str, str]:
+        """What a version's tags say of it: what it was trained on and for, and its scores on the test pictures."""
+        noise = self.scores["noise"]
+        return {
+            "data_source": self.data_source,
+            "network": str(self.scores["network"]),
+            "noise": f"{noise['kind']} {noise['strength']}",
+            "pictures": str(self.scores["pictures"]),
+            "psnr": repr(self.scores["denoised"]["psnr"]),
+            "ssim": repr(self.scores["denoised"]["ssim"]),
+            "noisy_psnr": repr(self.scores["noisy"]["psnr"]),
+            "noisy_ssim": repr(self.scores["noisy"]["ssim"]),
+        }
+
+
+def read_trained() -> Trained:
+    """The model that lies in the working folder.
+
+    Raises:
+        DenoiserError: a file of its run, its pictures or its scores is missing or damaged.
+    """
+    return Trained(
+        model_file=MODEL,
+        run_id=read_json(RUN)["run_id"],
+        data_source=read_json(SOURCE)["source"],
+        scores=read_json(METRICS),
+    )

@@ -1,0 +1,53 @@
+"""The model that the stages left is found where they left it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.registry.trained import read_trained
+
+SCORES = {
+    "network": "dncnn",
+    "noise": {"kind": "poisson", "strength": [0.05, 0.2]},
+    "pictures": 12,
+    "noisy": {"psnr": 20.25, "ssim": 0.5},
+    "denoised": {"psnr": 33.1, "ssim": 0.95},
+}
+
+
+@pytest.fixture
+def left_by_the_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name, content in {
+        "reports/run.json": {"run_id": "f00d"},
+        "reports/metrics.json": SCORES,
+        "data/raw/source.json": {"source": "images"},
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(content))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("left_by_the_stages")
+def test_a_version_is_tagged_with_what_the_model_is_and_what_it_scored() -> None:
+    trained = read_trained()
+    assert (trained.model_file, trained.run_id) == (Path("models/denoiser.keras"), "f00d")
+    assert trained.tags() == {
+        "data_source": "images",
+        "network": "dncnn",
+        "noise": "poisson [0.05, 0.2]",
+        "pictures": "12",
+        "psnr": "33.1",
+        "ssim": "0.95",
+        "noisy_psnr": "20.25",
+        "noisy_ssim": "0.5",
+    }
+
+
+@pytest.mark.parametrize("name", ["reports/run.json", "reports/metrics.json", "data/raw/source.json"])
+def test_a_stage_that_has_not_run_is_said(left_by_the_stages: Path, name: str) -> None:
+    (left_by_the_stages / name).unlink()
+    with pytest.raises(DenoiserError, match=rf"{name}: no such file\. `dvc repro` makes it"):
+        read_trained()
