@@ -1,13 +1,11 @@
 """evaluate: how good the model is on the test split, and next to classical denoisers."""
 
-import shutil
 from functools import partial
 
-from svhn_denoiser import files, pairs, params, program
+from svhn_denoiser import pairs, params, program
 from svhn_denoiser.evaluation import suite
-from svhn_denoiser.files import read_json, write_json
-from svhn_denoiser.paths import HISTORY, IMAGES, METRICS, MODEL, NOISY, REPORT, REPORTS, RUN, SOURCE
-from svhn_denoiser.report import html
+from svhn_denoiser.paths import MODEL, NOISY
+from svhn_denoiser.report import folder
 from svhn_denoiser.report.sheets import sheet
 
 
@@ -20,27 +18,9 @@ def main() -> None:
 
     test = pairs.read(NOISY, "test")
     denoiser = partial(denoise, load_model(MODEL))
-    result = suite.evaluate(settings, test, denoiser, lambda part: print(f"scoring: {part}", flush=True))
-    images = {name: sheet(test, chosen, denoiser) for name, chosen in result.showcase.items()}
-
-    write_json(METRICS, result.metrics)
-    for name, rows in result.tables.items():
-        files.write_csv(REPORTS / f"{name}.csv", rows)
-    shutil.rmtree(IMAGES, ignore_errors=True)  # by hand, it may hold links into DVC's cache
-    IMAGES.mkdir(parents=True)
-    for name, png in images.items():
-        files.write_bytes(IMAGES / f"{name}.png", png)
-    page = html.render(
-        metrics=result.metrics,
-        history=files.read_csv(HISTORY),
-        **result.tables,
-        run=read_json(RUN),
-        images=images,
-        source=read_json(SOURCE),
-    )
-    files.write_text(REPORT, page)
-    noisy, denoised = result.metrics["noisy"], result.metrics["denoised"]
-    print(f"PSNR {noisy['psnr']:.2f} → {denoised['psnr']:.2f} dB, SSIM {noisy['ssim']:.3f} → {denoised['ssim']:.3f}")
+    evaluation = suite.evaluate(settings, test, denoiser, lambda part: print(f"scoring: {part}", flush=True))
+    folder.write(evaluation, {name: sheet(test, chosen, denoiser) for name, chosen in evaluation.showcase.items()})
+    print(evaluation.headline)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ def test_a_table_has_six_digits_and_is_read_back_as_text(tmp_path: Path) -> None
     write_csv(path, [{"epoch": 1, "loss": 0.123456789}, {"epoch": 2, "loss": 1.0}])
     assert path.read_bytes() == b"epoch,loss\n1,0.123457\n2,1\n"
     assert read_csv(path) == [{"epoch": "1", "loss": "0.123457"}, {"epoch": "2", "loss": "1"}]
+    with pytest.raises(DenoiserError, match="no such file"):
+        read_csv(tmp_path / "none.csv")
 
 
 def test_text_keeps_its_line_ends(tmp_path: Path) -> None:

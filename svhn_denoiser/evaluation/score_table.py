@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.table import Table
 
-from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import read_csv, read_json
+from svhn_denoiser.paths import BASELINES, METRICS
 
 
 def read_scores(reports: Path) -> dict[str, Any]:
@@ -15,11 +15,8 @@ def read_scores(reports: Path) -> dict[str, Any]:
     Raises:
         DenoiserError: there are none in that folder.
     """
-    try:
-        metrics = read_json(reports / "metrics.json")
-        rows = read_csv(reports / "baselines.csv")
-    except FileNotFoundError as error:
-        raise DenoiserError(f"{error.filename}: no such file. `dvc repro` or `make demo` makes the scores.") from None
+    metrics = read_json(reports / METRICS.name)
+    rows = read_csv(reports / BASELINES.name)
     rows.sort(key=lambda row: -float(row["psnr"]))
     return metrics | {"methods": [row | {score: float(row[score]) for score in ("psnr", "ssim")} for row in rows]}
 

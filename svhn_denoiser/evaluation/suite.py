@@ -41,6 +41,13 @@ class Evaluation:
     tables: dict[str, list[Row]]
     showcase: dict[str, list[int]]
 
+    @property
+    def headline(self) -> str:
+        """Mean PSNR and SSIM of the noisy pictures and of the denoised ones, as a sentence."""
+        noisy, denoised = self.metrics["noisy"], self.metrics["denoised"]
+        psnr = f"PSNR {noisy['psnr']:.2f} → {denoised['psnr']:.2f} dB"
+        return f"{psnr}, SSIM {noisy['ssim']:.3f} → {denoised['ssim']:.3f}"
+
 
 def evaluate(
     params: Params, test: Pairs, denoiser: Denoiser, advance: Callable[[str], None] = lambda _: None
