@@ -4,19 +4,18 @@ Every key must be there, known, of the right type and in range, and the settings
 is wrong is said at once, before any data is read; nothing here imports TensorFlow.
 """
 
-import difflib
-from collections.abc import Callable, Iterator, Mapping
-from functools import reduce
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from svhn_denoiser.dotted import as_text
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.params_rules import broken_rules
+from svhn_denoiser.params_words import dotted_name, explain
 from svhn_denoiser.paths import PARAMS
 
 NoiseKind = Literal["gaussian", "poisson", "salt-and-pepper", "speckle", "poisson-gaussian", "jpeg"]
@@ -182,47 +181,6 @@ class Params(_Section):
     register_: Annotated[RegisterSettings, Field(alias="register")]  # BaseModel has a method of that name
 
 
-class _Rule(NamedTuple):
-    """Settings that are fine one by one and make no sense together."""
-
-    keys: tuple[str, ...]
-    broken: Callable[..., bool]
-    advice: str
-
-
-_RULES = (
-    _Rule(
-        ("train.precision", "train.device"),
-        lambda precision, device: precision == "mixed_float16" and device == "cpu",
-        "half precision needs a GPU; on the CPU use auto, float32 or mixed_bfloat16",
-    ),
-    _Rule(
-        ("download.svhn.extra", "download.source"),
-        lambda extra, source: extra and source != "svhn",
-        "only the source svhn has extra pictures",
-    ),
-    _Rule(
-        ("generate.noise.strength", "generate.noise.kind"),
-        lambda strength, kind: kind in {"jpeg", "mixed"} and _highest(strength) > 0.99,
-        "JPEG has no quality below 1, which is the strength 0.99",
-    ),
-    _Rule(
-        ("evaluate.noise_levels", "generate.noise.kind"),
-        lambda levels, kind: kind in {"jpeg", "mixed"} and _highest(levels) > 0.99,
-        "JPEG has no quality below 1, which is the strength 0.99",
-    ),
-    _Rule(
-        ("evaluate.noise_levels", "evaluate.noise_kinds"),
-        lambda levels, kinds: "jpeg" in kinds and _highest(levels) > 0.99,
-        "JPEG has no quality below 1, which is the strength 0.99",
-    ),
-)
-
-
-def _highest(strength: float | list[float]) -> float:
-    return max(strength) if isinstance(strength, list) else strength
-
-
 def load(path: Path = PARAMS) -> Params:
     """Read and check all settings.
 
@@ -288,61 +246,13 @@ def _checked(tree: dict[str, Any], name: str) -> Params:
     except ValidationError as error:
         wrong = error.errors()
     # a rule over a setting that is wrong in itself would only say the same thing twice
-    suspect = {_key(detail["loc"]) for detail in wrong}
-    lines = [_explain(detail) for detail in wrong] + list(_broken_rules(tree, suspect))
+    suspect = {dotted_name(detail["loc"]) for detail in wrong}
+    lines = [explain(detail, Params) for detail in wrong] + list(broken_rules(tree, suspect))
     if params is None or lines:
         count = "1 setting is wrong" if len(lines) == 1 else f"{len(lines)} settings are wrong"
         raise DenoiserError("\n".join([f"{name}: {count}", *(f"  {line}" for line in lines)]))
     return params
 
 
-def _broken_rules(tree: dict[str, Any], suspect: set[str]) -> Iterator[str]:
-    for rule in _RULES:
-        if any(
-            key == bad or key.startswith(f"{bad}.") or bad.startswith(f"{key}.") for key in rule.keys for bad in suspect
-        ):
-            continue
-        values = [reduce(lambda node, part: node[part], key.split("."), tree) for key in rule.keys]
-        if rule.broken(*values):
-            together = " with ".join(f"{key} = {_show(value)}" for key, value in zip(rule.keys, values, strict=True))
-            yield f"{together}: {rule.advice}"
-
-
-def _key(loc: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in loc if part not in _UNION_TAGS)
-
-
 def _sections() -> list[str]:
     return [field.alias or name for name, field in Params.model_fields.items()]
-
-
-def _explain(detail: ErrorDetails) -> str:
-    # "train.epochs = 'ten': should be a valid integer"
-    key, kind = _key(detail["loc"]), detail["type"]
-    if kind == "missing":
-        return f"{key}: is missing"
-    if kind == "extra_forbidden":
-        return f"{key} = {_show(detail['input'])}: no such setting{_did_you_mean(detail['loc'])}"
-    message = detail["msg"].removeprefix("Input ")
-    if kind in {"model_type", "model_attributes_type"}:
-        message = "should be a section with settings of its own"
-    return f"{key} = {_show(detail['input'])}: {message}"
-
-
-# pydantic puts the name of the branch into the path of an error in `X | None`
-_UNION_TAGS = {"float", "int", "constrained-float", "constrained-int"}
-
-
-def _show(value: Any) -> str:
-    text = repr(value) if isinstance(value, str) else as_text(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _did_you_mean(loc: tuple[int | str, ...]) -> str:
-    model: Any = Params
-    for part in loc[:-1]:
-        by_key = {field.alias or name: field for name, field in model.model_fields.items()}
-        model = by_key[str(part)].annotation
-    known = [field.alias or name for name, field in model.model_fields.items()]
-    close = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"

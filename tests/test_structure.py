@@ -32,6 +32,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("params_command",),
     ("recipes",),
     ("params",),
+    ("params_rules",),
+    ("params_words",),
     ("picture_files",),
     ("picture_depth", "picture_notes"),
     ("program", "terminal", "files", "paths", "dotted", "credentials", "locks"),

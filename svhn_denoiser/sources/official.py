@@ -18,7 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.locks import waiting
 from svhn_denoiser.params import SvhnSettings
-from svhn_denoiser.sources.transfer import Patience, TransferError, transfer
+from svhn_denoiser.sources.retrying_download import Patience, TransferError, transfer
 
 HOME = "http://ufldl.stanford.edu/housenumbers/"
 MIRROR_VARIABLE = "SVHN_DENOISER_MIRROR"

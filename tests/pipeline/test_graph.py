@@ -24,6 +24,8 @@ DECIDES_NOTHING = {
     "locks.py",
     "networks/backend.py",
     "params.py",
+    "params_rules.py",
+    "params_words.py",
     "paths.py",
     "program.py",
     "tracking/lineage.py",

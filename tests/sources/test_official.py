@@ -16,7 +16,7 @@ import pytest
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import SvhnSettings
 from svhn_denoiser.sources import official
-from svhn_denoiser.sources.transfer import Patience
+from svhn_denoiser.sources.retrying_download import Patience
 from tests.sources.scripted_server import cut_off, hang, hang_at_once, no_headers, other, status, whole
 
 TRAIN, TEST = "train_32x32.mat", "test_32x32.mat"
@@ -161,7 +161,7 @@ FETCH = """
 import json, sys
 from pathlib import Path
 from svhn_denoiser.sources import official
-from svhn_denoiser.sources.transfer import Patience
+from svhn_denoiser.sources.retrying_download import Patience
 
 files, mirrors, cache = json.load(sys.stdin)
 official.fetch([official.RemoteFile(**file) for file in files], mirrors, Path(cache), Patience(20, 4))

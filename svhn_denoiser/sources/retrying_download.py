@@ -1,4 +1,4 @@
-"""One file from one address into a partial file, going on from what an earlier try left there."""
+"""One file from one address into a partial file, with retries: each resumes where the one before broke off."""
 
 import os
 import re

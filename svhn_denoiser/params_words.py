@@ -1,0 +1,46 @@
+"""What is wrong with a setting, in words: which, its value, what is allowed, and what may have been meant."""
+
+import difflib
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from svhn_denoiser.dotted import as_text
+
+# pydantic puts the name of the branch into the path of an error in `X | None`
+_UNION_TAGS = {"float", "int", "constrained-float", "constrained-int"}
+
+
+def dotted_name(loc: tuple[int | str, ...]) -> str:
+    """The dotted name of a setting that pydantic names as a path."""
+    return ".".join(str(part) for part in loc if part not in _UNION_TAGS)
+
+
+def explain(detail: ErrorDetails, settings: type[BaseModel]) -> str:
+    """An error of pydantic's in one line: "train.epochs = 'ten': should be a valid integer"."""
+    name, kind = dotted_name(detail["loc"]), detail["type"]
+    if kind == "missing":
+        return f"{name}: is missing"
+    if kind == "extra_forbidden":
+        return f"{name} = {show(detail['input'])}: no such setting{_did_you_mean(detail['loc'], settings)}"
+    message = detail["msg"].removeprefix("Input ")
+    if kind in {"model_type", "model_attributes_type"}:
+        message = "should be a section with settings of its own"
+    return f"{name} = {show(detail['input'])}: {message}"
+
+
+def show(value: Any) -> str:
+    """A value as it stands in an error; a long one is cut."""
+    text = repr(value) if isinstance(value, str | float) else as_text(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _did_you_mean(loc: tuple[int | str, ...], settings: type[BaseModel]) -> str:
+    model: Any = settings
+    for part in loc[:-1]:
+        by_key = {field.alias or name: field for name, field in model.model_fields.items()}
+        model = by_key[str(part)].annotation
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
