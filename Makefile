@@ -1,4 +1,4 @@
-# make demo · make test · make repro · make ui · make bench · make lint; `make help` says more.
+# make demo · make test · make repro · make ui · make bench · make lint · make docs; `make help` says more.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -18,7 +18,7 @@ READY := $(VENV)/.ready
 DEMO := -S download.source=synthetic -S download.synthetic.train=3000 -S download.synthetic.test=500 \
 	-S train.epochs=10 -S evaluate.noise_level_pictures=300 -S evaluate.baseline_pictures=200
 
-.PHONY: help setup gpu s3 demo test repro retrain ui bench lint
+.PHONY: help setup gpu s3 demo test repro retrain ui bench lint docs
 
 help:  ## list the targets
 	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ lint: $(READY)  ## run ruff, mypy and the checks of the workflows
 	@check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@check-jsonschema --quiet --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	@check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	@check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	@check-jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 	@check-jsonschema --quiet --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
 
 PORT ?= 5000
@@ -83,4 +86,12 @@ bench: $(BENCH_READY)  ## compare denoisers, into benchmarks/RESULTS.md (options
 $(BENCH_READY): $(READY) requirements/bench.txt
 	@echo "Setting up the packages to compare with; one of them, bm3d, is for non-commercial use only"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+DOCS_READY := $(VENV)/.docs
+docs: $(DOCS_READY)  ## build the docs site, into build/docs/site/index.html
+	@python docs/site.py
+
+$(DOCS_READY): $(READY) requirements/docs.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
 	@touch $@

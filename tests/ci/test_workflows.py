@@ -40,18 +40,23 @@ SILENT = (
     ".github/",
     ".gitignore",
     ".gitlab-ci.yml",
+    ".gitlab/",
     ".pre-commit-config.yaml",
+    "CHANGELOG.md",
+    "CITATION.cff",
     "CONTRIBUTING.md",
     "LICENSE",
     "Makefile",
     "NOTICE",
     "README.md",
+    "SECURITY.md",
     "benchmarks/",
     "data/README.md",
     "docs/",
     "dvc.lock",
     "recipes.yaml",
     "requirements/bench.txt",
+    "requirements/docs.txt",
     "requirements/gpu.txt",
     "requirements/s3.txt",
     "tests/",
@@ -143,7 +148,7 @@ def check(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_make_lint_looks_at_every_file_for_a_forge():
     looked_at = {word for command in CHECKS if command[0] == "check-jsonschema" for word in command if "." in word}
-    files = [*(ROOT / ".github").rglob("*.yml"), ROOT / ".gitlab-ci.yml"]
+    files = [*(ROOT / ".github").rglob("*.yml"), ROOT / ".gitlab-ci.yml", ROOT / "CITATION.cff"]
     names = {str(file.relative_to(ROOT)) for file in files} - {".github/zizmor.yml"}
     assert names == {str(file.relative_to(ROOT)) for word in looked_at for file in ROOT.glob(word)}
 
