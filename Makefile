@@ -80,8 +80,8 @@ ui: $(READY)  ## compare the runs at http://127.0.0.1:5000 (another port: PORT=5
 	@mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
 
 BENCH_READY := $(VENV)/.bench
-bench: $(BENCH_READY)  ## compare denoisers, into benchmarks/RESULTS.md (options: BENCH="--pictures 200")
-	@python -m benchmarks.methods $(BENCH)
+bench: $(BENCH_READY)  ## compare denoisers, into benchmarks/side_by_side (options: BENCH="--pictures 200")
+	@python -m benchmarks.side_by_side $(BENCH)
 
 $(BENCH_READY): $(READY) requirements/bench.txt
 	@echo "Setting up the packages to compare with; one of them, bm3d, is for non-commercial use only"

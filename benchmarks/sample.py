@@ -9,18 +9,18 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.page import ROOT
 from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation.scores import BLOCK
 from svhn_denoiser.files import read_json
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_bytes, as_float
-from svhn_denoiser.params import Params
+from svhn_denoiser.params import NoiseSettings, Params
 from svhn_denoiser.sources import official
 from svhn_denoiser.sources.fetch import RECORD
 from svhn_denoiser.sources.synthetic import draw
 
-ROOT = Path(__file__).resolve().parents[1]
 TEST_FILE = official.TEST.name
 VARIABLE = "SVHN_DENOISER_REAL"
 
@@ -98,6 +98,16 @@ def spread(held: int, count: int) -> NDArray[np.intp]:
     return np.linspace(0, held - 1, min(held, count)).round().astype(np.intp)
 
 
+def noisy(clean: NDArray[np.uint8], noise: NoiseSettings, seed: int) -> NDArray[np.uint8]:
+    """The noisy copies of clean test pictures (N, H, W, 3), as the pipeline makes and rounds them."""
+    copies = np.empty_like(clean)
+    for start in range(0, len(clean), BLOCK):
+        block = as_float(clean[start : start + BLOCK])
+        indices = range(start, start + len(block))
+        copies[start : start + BLOCK] = as_bytes(add_noise(block, noise, seed=seed, split="test", indices=indices))
+    return copies
+
+
 def _holds(folder: Path) -> bool:
     return (folder / TEST_FILE).is_file()
 
@@ -114,19 +124,8 @@ def _sample(folder: Path, origin: str, pictures: int | None, sigma: float, param
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if sha256 == official.TEST.sha256:
         origin = "the official SVHN test file"
-    return Sample(Pairs(_noisy(clean, sigma, params), clean, digits), origin, held, sha256)
-
-
-def _noisy(clean: NDArray[np.uint8], sigma: float, params: Params) -> NDArray[np.uint8]:
     noise = params.generate.noise.model_copy(update={"kind": "gaussian", "strength": sigma})
-    noisy = np.empty_like(clean)
-    for start in range(0, len(clean), BLOCK):
-        block = as_float(clean[start : start + BLOCK])
-        indices = range(start, start + len(block))
-        noisy[start : start + BLOCK] = as_bytes(
-            add_noise(block, noise, seed=params.seed, split="test", indices=indices)
-        )
-    return noisy
+    return Sample(Pairs(noisy(clean, noise, params.seed), clean, digits), origin, held, sha256)
 
 
 def _origin(folder: Path) -> str:

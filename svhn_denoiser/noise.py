@@ -71,7 +71,8 @@ def _gaussian(clean: Picture, strength: float, _: float, rng: np.random.Generato
 def _poisson(clean: Picture, strength: float, _: float, rng: np.random.Generator) -> Picture:
     """Y = s² Poisson(x / s²): shot noise whose standard deviation is s at white and s sqrt(x) at x."""
     gain = strength**2
-    return (gain * rng.poisson(clean / gain)).astype(np.float32)
+    noisy: Picture = (gain * rng.poisson(clean / gain)).astype(np.float32)
+    return noisy
 
 
 def _poisson_gaussian(clean: Picture, strength: float, read_sigma: float, rng: np.random.Generator) -> Picture:

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,17 +16,10 @@ from svhn_denoiser import cli
 from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.registry import promotion, versions
 from svhn_denoiser.tracking.store import Store, connect
+from tests.command_line import program
 from tests.example_settings import ROOT
 
 _RNG = np.random.default_rng(2)
-
-
-def program(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The program as a process of its own."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))}
-    command = [sys.executable, "-m", "svhn_denoiser", *arguments]
-    clean |= {"PYTHONPATH": str(ROOT), "COLUMNS": "120", **environment}
-    return subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, timeout=120, check=False)
 
 
 def invoke(*arguments: str) -> str:

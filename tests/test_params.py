@@ -2,14 +2,13 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from svhn_denoiser import params
 from svhn_denoiser.errors import DenoiserError
+from tests.example_settings import ROOT
 
-ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
 
 # what is changed in params.yaml, by what, and what the message has to name

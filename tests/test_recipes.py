@@ -1,12 +1,10 @@
 """Named settings: all good, and refused where they are not."""
 
-import subprocess
-import sys
-
 import pytest
 
 from svhn_denoiser import params, recipes
 from svhn_denoiser.errors import DenoiserError
+from tests.command_line import program
 from tests.example_settings import ROOT
 
 FILE = ROOT / "recipes.yaml"
@@ -63,13 +61,8 @@ def test_an_unknown_name_says_what_there_is(tmp_path):
         recipes.load(tmp_path / "recipes.yaml")
 
 
-def program(*arguments):
-    command = [sys.executable, "-m", "svhn_denoiser", "params", "recipe", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 def test_the_options_of_a_recipe_are_what_dvc_takes():
-    done = program("sensor")
+    done = program("params", "recipe", "sensor", folder=ROOT)
     assert done.returncode == 0, done.stderr
     assert (
         done.stdout == "-S generate.noise.kind=sensor -S generate.noise.strength=[0.01,0.3] -S train.noise_map=true\n"
@@ -82,10 +75,10 @@ def test_values_are_written_without_blanks_and_as_yaml():
 
 
 def test_all_recipes_are_listed():
-    listed = program().stdout
+    listed = program("params", "recipe", folder=ROOT).stdout
     for name in recipes.load(FILE):
         assert name in listed
-    refused = program("lang")
+    refused = program("params", "recipe", "lang", folder=ROOT)
     assert refused.returncode == 1
     assert "no recipe is called lang" in refused.stderr
 

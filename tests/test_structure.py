@@ -10,6 +10,7 @@ from tests.example_settings import ROOT
 
 PACKAGE = ROOT / "svhn_denoiser"
 FILES = sorted(PACKAGE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 # from the top of the house to its foundations: a room imports from its own floor and from those below
 FLOORS: tuple[tuple[str, ...], ...] = (
@@ -114,7 +115,13 @@ def test_files_and_functions_stay_small(file):
     text = file.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MOST_LINES
     functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
-    assert [f.name for f in functions if f.end_lineno - f.lineno + 1 > MOST_LINES_OF_A_FUNCTION] == []
+    assert [f.name for f in functions if (f.end_lineno or 0) - f.lineno + 1 > MOST_LINES_OF_A_FUNCTION] == []
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_what_tests_share_is_in_modules_of_its_own(file):
+    modules = {module.rpartition(".")[2] for module in imported(file) if module.startswith("tests.")}
+    assert not {module for module in modules if module == "conftest" or module.startswith("test_")}
 
 
 def test_nothing_in_the_package_imports_the_stages():

@@ -33,7 +33,7 @@ OUTLIERS = Feature("outliers", "share of pictures beyond training's extremes", "
 # the chance of any false alarm, and of any significant difference where there is none
 ALPHA = 0.01
 # Above what SVHN's test pictures differ from its training pictures by, below what drawn house numbers do:
-# benchmarks/DRIFT.md has the figures
+# benchmarks/drift_alarms/RESULTS.md has the figures
 TOLERATED: dict[Kind, float] = {"feature": 0.25, "together": 0.76, "outliers": 0.06}
 
 # crops; with fewer, even a difference of 1, the largest there is, could be chance, if they are as alike as SVHN's are

@@ -33,7 +33,7 @@ class Scores:
     @property
     def psnr_pooled(self) -> float:
         """PSNR in dB of the mean squared error of all pictures together; never above the mean of `psnr`."""
-        return float(psnr_of_mse(self.mse.mean()))
+        return float(psnr_of_mse(self.mse.mean(keepdims=True))[0])
 
     def __getitem__(self, chosen: Any) -> "Scores":
         return Scores(self.mse[chosen], self.ssim[chosen])

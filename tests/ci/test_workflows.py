@@ -208,8 +208,8 @@ def test_the_python_that_was_set_up_is_the_one_that_is_used():
         given = {step.get("if"): step.get("env", {}).get("PYTHON") for step in uses}
         assert given == ({None: "python"} if steps is ci else {HOSTED: "python", OWN_MACHINE: None})
         assert sets_up.get("if") == (None if steps is ci else HOSTED)
-    command = ["make", "--dry-run", "--always-make", "setup"]
-    told = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHON": "chosen"}, capture_output=True, text=True)
+    setting_up = ["make", "--dry-run", "--always-make", "setup"]
+    told = subprocess.run(setting_up, cwd=ROOT, env=os.environ | {"PYTHON": "chosen"}, capture_output=True, text=True)
     assert "chosen -m venv" in told.stdout, told.stderr
 
 

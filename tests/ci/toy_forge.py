@@ -10,6 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 ME, TOKEN = 7, "a-token-that-nobody-may-see"
 
 
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    owner: "Forge"
+
+
 class Forge:
     """Comments, uploads and pull requests of one repository, `owner/name` or project 1.
 
@@ -26,8 +31,7 @@ class Forge:
         self.pulls: list[dict[str, Any]] = []
         self.refuses: int | None = None
         self.asked: list[str] = []
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), _Handler)
         self._http.owner = self
         self.address = f"http://127.0.0.1:{self._http.server_port}"
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -80,6 +84,8 @@ class Forge:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: _Http
+
     def _do(self) -> None:
         forge: Forge = self.server.owner
         address = urlsplit(self.path)

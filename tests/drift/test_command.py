@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from benchmarks.alterations import darker
+from benchmarks.drift_alarms.alterations import darker
 from svhn_denoiser import cli, mat_format
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.sources.synthetic import draw
+from tests.command_line import program
 from tests.example_settings import ROOT
-from tests.test_cli import program
 
 
 def drift(*arguments: object) -> Result:

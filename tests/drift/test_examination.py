@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import alterations
+from benchmarks.drift_alarms import alterations
 from svhn_denoiser import mat_format
 from svhn_denoiser.drift import words
 from svhn_denoiser.drift.collection import Collection, read, read_training, runs
@@ -19,7 +19,7 @@ from svhn_denoiser.drift.page import render
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.pairs import as_float
 from svhn_denoiser.sources.synthetic import draw
-from tests.report.test_html import Page
+from tests.html_page import Page
 
 Pictures = NDArray[np.uint8]
 NAMES = [feature.name for feature in FEATURES]

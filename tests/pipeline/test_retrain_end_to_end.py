@@ -22,9 +22,9 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tests.conftest import mlflow_server
 from tests.guard import guarded
-from tests.pipeline.conftest import SMALL, Clone
+from tests.mlflow_server import mlflow_server
+from tests.pipeline.clone import SMALL, Clone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -62,6 +62,7 @@ def test_a_model_that_wins_on_nearly_every_picture_is_promoted_though_pictures_d
     decision = judge(scores(33.1))
     assert decision.promoted
     assert decision.psnr_gain == pytest.approx(0.1, abs=0.03)
+    assert decision.psnr_gain is not None
     assert decision.psnr_gain_low is not None
     assert decision.psnr_gain_high is not None
     assert 0 < decision.psnr_gain_low < decision.psnr_gain < decision.psnr_gain_high < 0.15

@@ -4,7 +4,7 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def store(store_folder: Path) -> Store:
 
 
 @pytest.fixture
-def version(store: Store, models: dict[str, Path]) -> Iterator[Any]:
+def version(store: Store, models: dict[str, Path]) -> Callable[..., Version]:
     """Registers a version; each call another run."""
     model = load_model(models["blur"])
 

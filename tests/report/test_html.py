@@ -6,15 +6,14 @@ import os
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
 from svhn_denoiser.report import html
-from tests.report.conftest import scores
+from tests.example_settings import ROOT
+from tests.html_page import Page
+from tests.report.example_scores import scores
 
-ROOT = Path(__file__).resolve().parents[2]
 OPTIONAL = {
     "history": "Training",
     "noise_levels": "Over strengths of noise",
@@ -23,40 +22,6 @@ OPTIONAL = {
     "baselines": "Beside classical denoisers",
     "images": "Pictures",
 }
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, headings and text of a page; insists that tags are closed in order."""
-
-    _VOID = frozenset({"meta", "img", "link", "br", "hr", "input"})
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.headings, self.words, self._open = [], [], [], []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in self._VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, data):
-        if self._open and self._open[-1] == "h2":
-            self.headings.append(data)
-        if "style" not in self._open:
-            self.words.append(data)
-
-    @property
-    def text(self):
-        return re.sub(r"\s+", " ", " ".join(self.words))
-
-    def named(self, tag):
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 def test_the_headline_has_scores_gain_and_intervals(parts):

@@ -16,7 +16,8 @@ def three():
 
 
 def sheet(three, titles=("picture 3, digit 7", "picture 9, digit 0"), scores=((20.1, 33.4), (19.9, 31.0)), **options):
-    return comparison(*three, titles, scores, **options)
+    clean, noisy, denoised = three
+    return comparison(clean, noisy, denoised, titles, scores, **options)
 
 
 def opened(file):
@@ -39,7 +40,8 @@ def test_every_pixel_of_every_picture_is_shown_enlarged(three, zoom):
 
 def test_a_row_reads_clean_noisy_denoised():
     grey = np.array([0, 128, 255], np.uint8)
-    pixels = opened(comparison(*(np.full((1, 8, 8, 3), value) for value in grey), ["x"], [(1, 2)], zoom=9))
+    clean, noisy, denoised = (np.full((1, 8, 8, 3), value) for value in grey)
+    pixels = opened(comparison(clean, noisy, denoised, ["x"], [(1, 2)], zoom=9))
     across = [np.argwhere((pixels == value).all(-1))[:, 1].mean() for value in grey[:2]]
     # white is the text's colour as well: look at the middle row of the pictures alone
     middle = pixels[int(np.argwhere((pixels == 0).all(-1))[:, 0].mean())]

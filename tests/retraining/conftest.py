@@ -5,19 +5,13 @@ The real pipeline, with a server and a CI, is in tests/pipeline/test_retrain_end
 
 import shutil
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from svhn_denoiser.retraining.job import Options, retrain
 from svhn_denoiser.retraining.result import Result
-from tests.retraining.toy_pipeline import Toy
-
-
-class Go(Protocol):
-    """Retrains in this process: `go(toy, chosen=("train.epochs=3",))`."""
-
-    def __call__(self, toy: Toy, **options: Any) -> Result: ...
+from tests.retraining.toy_pipeline import Go, Toy
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,7 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.retraining import changes
 from svhn_denoiser.retraining.pipeline import Pipeline
 from svhn_denoiser.retraining.result import Outcome
-from tests.retraining.conftest import Go
-from tests.retraining.toy_pipeline import Toy
+from tests.retraining.toy_pipeline import Go, Toy
 
 
 def test_a_change_runs_what_depends_on_it_on_another_machine_too(toy: Toy, go: Go) -> None:

@@ -8,8 +8,7 @@ import pytest
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.retraining import checkout
-from tests.retraining.conftest import Go
-from tests.retraining.toy_pipeline import ALL, Toy
+from tests.retraining.toy_pipeline import ALL, Go, Toy
 
 
 def test_two_at_once_in_one_checkout_train_once(toy: Toy) -> None:

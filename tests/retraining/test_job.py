@@ -10,8 +10,7 @@ import pytest
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.retraining import checkout, registry_access
 from svhn_denoiser.retraining.result import Outcome
-from tests.retraining.conftest import Go
-from tests.retraining.toy_pipeline import ALL, Toy
+from tests.retraining.toy_pipeline import ALL, Go, Toy
 
 
 def test_a_first_run_does_all_of_it_and_a_second_nothing(toy: Toy, go: Go) -> None:

@@ -2,8 +2,7 @@
 
 import json
 
-from tests.retraining.conftest import Go
-from tests.retraining.toy_pipeline import Toy
+from tests.retraining.toy_pipeline import Go, Toy
 
 
 def test_a_stage_that_fails_says_why_and_nothing_is_registered(toy: Toy, go: Go) -> None:

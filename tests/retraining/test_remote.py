@@ -7,8 +7,7 @@ import pytest
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.retraining.result import Outcome
-from tests.retraining.conftest import Go
-from tests.retraining.toy_pipeline import Toy
+from tests.retraining.toy_pipeline import Go, Toy
 
 
 def test_without_a_remote_all_is_made_here_and_that_is_said(toy: Toy, go: Go) -> None:

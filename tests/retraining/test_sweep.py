@@ -2,8 +2,7 @@
 
 from svhn_denoiser.retraining.comment import markdown
 from svhn_denoiser.retraining.result import Outcome, Trial
-from tests.retraining.conftest import Go
-from tests.retraining.toy_pipeline import Toy
+from tests.retraining.toy_pipeline import Go, Toy
 
 
 def test_the_best_of_a_sweep_on_the_validation_pictures_is_proposed(toy: Toy, go: Go) -> None:

@@ -2,8 +2,7 @@
 
 from svhn_denoiser.retraining import checkout, chosen_settings, undo
 from svhn_denoiser.retraining.result import Outcome
-from tests.retraining.conftest import Go
-from tests.retraining.toy_pipeline import Toy, kill_amid
+from tests.retraining.toy_pipeline import Go, Toy, kill_amid
 
 
 def test_what_was_killed_amid_its_settings_is_put_back(toy: Toy, go: Go) -> None:

@@ -10,8 +10,7 @@ import pytest
 
 from svhn_denoiser.retraining import registry_access
 from svhn_denoiser.retraining.result import Outcome
-from tests.retraining.conftest import Go
-from tests.retraining.toy_pipeline import Toy
+from tests.retraining.toy_pipeline import Go, Toy
 
 
 def test_dvc_runs_the_registration_then_though_nothing_changed(

@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from svhn_denoiser.retraining.result import Result
 from tests.example_settings import ROOT
 
 ALL = ["generate", "train", "evaluate", "register"]
@@ -193,3 +194,9 @@ with undo.settings_put_back([{text!r}]):
 """
     killed = subprocess.run([sys.executable, "-c", script], cwd=toy.folder, env=toy.environment(), check=False)
     assert killed.returncode == -9
+
+
+class Go(Protocol):
+    """Retrains in this process: `go(toy, chosen=("train.epochs=3",))`."""
+
+    def __call__(self, toy: Toy, **options: Any) -> Result: ...

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+# the name of a field below
+Positions = range
+
 
 @dataclass
 class Request:
@@ -14,7 +17,12 @@ class Request:
 
     name: str
     range: str | None
-    sent: range = field(default_factory=lambda: range(0))
+    sent: Positions = field(default_factory=lambda: range(0))
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    owner: "Server"
 
 
 class Server:
@@ -25,8 +33,7 @@ class Server:
         self.script: dict[str, list[Answer]] = defaultdict(list)
         self.requests: list[Request] = []
         self.released = threading.Event()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._http.daemon_threads = True
+        self._http = _Http(("127.0.0.1", 0), _Handler)
         self._http.owner = self
         self.address = f"http://127.0.0.1:{self._http.server_port}/housenumbers/"
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -42,6 +49,7 @@ class Server:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: _Http
 
     def do_GET(self) -> None:
         server = self.server.owner

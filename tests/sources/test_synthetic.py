@@ -11,8 +11,8 @@ from skimage.restoration import estimate_sigma
 
 from svhn_denoiser import mat_format
 from svhn_denoiser.sources.synthetic import draw
+from tests.example_settings import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 REAL = Path(os.environ.get("SVHN_DENOISER_REAL", ROOT.parent / "shared" / "svhn")) / "train_32x32.mat"
 COUNT = 1000
 

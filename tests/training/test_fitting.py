@@ -49,7 +49,8 @@ def small(settings):
 
 
 def training(settings, pairs, folder) -> Training:
-    return Training(settings, *pairs, device.choose(settings.train), folder)
+    train, validation = pairs
+    return Training(settings, train, validation, device.choose(settings.train), folder)
 
 
 def trained_bytes(settings, pairs, folder) -> bytes:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.restoration import estimate_sigma
 
+from benchmarks.page import ROOT, summary
 from svhn_denoiser import mat_format
 from svhn_denoiser.sources.synthetic import draw
 
 Pictures = NDArray[np.uint8]
-ROOT = Path(__file__).resolve().parents[1]
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 
@@ -65,7 +65,7 @@ def table(drawn: Pictures, real: Pictures) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.contact_sheet", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.contact_sheet", description=summary(__doc__))
     parser.add_argument("--real", type=Path, help="folder with SVHN's train_32x32.mat")
     parser.add_argument("--output", type=Path, default=ROOT / "docs/images/drawn-numbers.png")
     parser.add_argument("--seed", type=int, default=2021)
@@ -86,7 +86,3 @@ def main() -> None:
         enlarge(np.hstack([tile(drawn, 10, 8), gap, tile(real, 10, 8)]), 3).save(arguments.output)
         print(table(drawn, real))
     print(arguments.output)
-
-
-if __name__ == "__main__":
-    main()

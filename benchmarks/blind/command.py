@@ -2,8 +2,8 @@
 
     python -m benchmarks.blind [--data FOLDER]
 
-Scores the networks that `python -m benchmarks.train` left in benchmarks/models - `blind`, `blind-small`, `sensor`,
-`mixed`, `sigma-…` and `residual-unet` - on the same pictures in one process, and writes benchmarks/BLIND.md.
+Scores the networks that `python -m benchmarks.ablations` left in benchmarks/models - `blind`, `blind-small`, `sensor`,
+`mixed`, `sigma-…` and `residual-unet` - on the same pictures in one process, and writes benchmarks/blind/RESULTS.md.
 """
 
 import argparse
@@ -15,21 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import sample
-from benchmarks.facts import machine, versions
-from benchmarks.results import difference, table
-from benchmarks.sample import ROOT
-from benchmarks.trials import ALONE, BLIND, SIGMAS
-from svhn_denoiser import params, program
+from benchmarks.ablations.trials import ALONE, BLIND, SIGMAS
+from benchmarks.page import MODELS, ROOT, difference, facts_table, machine, summary, table, versions
+from svhn_denoiser import params
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation.scores import BLOCK, Denoiser, Pictures, Scores, bootstrap_interval, joined, score
 from svhn_denoiser.evaluation.suite import kept
-from svhn_denoiser.files import read_json
-from svhn_denoiser.noise import add_noise
-from svhn_denoiser.pairs import as_bytes, as_float
-from svhn_denoiser.params import NoiseKind, NoiseSettings, Params
+from svhn_denoiser.files import read_json, write_text
+from svhn_denoiser.pairs import as_float
+from svhn_denoiser.params import NoiseKind, Params
 
-OUTPUT = ROOT / "benchmarks/BLIND.md"
-MODELS = ROOT / "benchmarks/models"
+OUTPUT = ROOT / "benchmarks/blind/RESULTS.md"
 KINDS: tuple[NoiseKind, ...] = ("gaussian", "poisson", "poisson-gaussian", "speckle", "salt-and-pepper", "jpeg")
 GAUSSIAN = ("blind", "blind-small")
 FOR_ALL = (*GAUSSIAN, "sensor", "mixed")
@@ -37,8 +33,8 @@ FOR_ALL = (*GAUSSIAN, "sensor", "mixed")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and write the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.blind", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="as in `python -m benchmarks.methods`")
+    parser = argparse.ArgumentParser("python -m benchmarks.blind", description=summary(__doc__))
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="as in `python -m benchmarks.side_by_side`")
     parser.add_argument("--pictures", type=int, metavar="N", help="score the first N test pictures; default: all")
     parser.add_argument("--models", type=Path, default=MODELS, metavar="FOLDER", help="default: benchmarks/models")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE")
@@ -47,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = sample.read(asked.data, asked.pictures, 0.1, settings)
     networks = _networks(asked.models)
     page = _page(given, networks, settings, asked.models)
-    asked.output.write_text(page, encoding="utf-8")
+    write_text(asked.output, page)
     print(asked.output)
 
 
@@ -61,7 +57,7 @@ def _networks(folder: Path) -> dict[str, Denoiser]:
     }
     if "blind" not in found:
         raise DenoiserError(
-            f"{files['blind']}: no such file. `python -m benchmarks.train --data FOLDER blind` makes it."
+            f"{files['blind']}: no such file. `python -m benchmarks.ablations --data FOLDER blind` makes it."
         )
     return found
 
@@ -70,8 +66,8 @@ def _page(given: sample.Sample, networks: dict[str, Denoiser], settings: Params,
     clean = given.pairs.clean
     parts = [
         "# One network for all noise",
-        "Written by `python -m benchmarks.blind` ([how](README.md)): all networks on the same pictures in one process. "
-        "What each was trained on: [recipes.yaml](../recipes.yaml) and `benchmarks/trials.py`.",
+        "Written by `python -m benchmarks.blind` ([how](../README.md)): all networks on the same pictures in one "
+        "process. What each was trained on: [recipes.yaml](../../recipes.yaml) and `benchmarks/ablations/trials.py`.",
         "## Over strengths of Gaussian noise",
         "Mean PSNR in dB. The last columns are what not being told the strength costs: the network for all strengths "
         "less the one that was trained for that strength alone, picture by picture, with its 95 % interval. `blind` is "
@@ -81,7 +77,7 @@ def _page(given: sample.Sample, networks: dict[str, Denoiser], settings: Params,
         "What is left of a clean picture after denoising.",
         _without_noise(clean, networks),
         "## Over kinds of noise",
-        "Mean PSNR in dB. What a strength measures depends on the kind: [docs/settings.md](../docs/settings.md).",
+        "Mean PSNR in dB. What a strength measures depends on the kind: [docs/settings.md](../../docs/settings.md).",
         _kinds(clean, networks, settings),
         "## How it was measured",
         _facts(given, settings, models),
@@ -95,7 +91,8 @@ def _levels(clean: NDArray[np.uint8], networks: dict[str, Denoiser], settings: P
     told = [name for name in present if name in GAUSSIAN]
     rows = []
     for sigma in SIGMAS:
-        noisy = _noisy(clean, settings.generate.noise.model_copy(update={"strength": sigma}), settings)
+        noise = settings.generate.noise.model_copy(update={"strength": sigma})
+        noisy = sample.noisy(clean, noise, settings.seed)
         scores = {name: _scores(clean, noisy, networks[name]) for name in present}
         row = [f"{sigma:g}", _psnr(_scores(clean, noisy, _unchanged)), *map(_psnr, scores.values())]
         alone = networks.get(ALONE[sigma])
@@ -123,20 +120,11 @@ def _kinds(clean: NDArray[np.uint8], networks: dict[str, Denoiser], settings: Pa
     for kind in KINDS:
         for strength in SIGMAS:
             noise = settings.generate.noise.model_copy(update={"kind": kind, "strength": strength})
-            noisy = _noisy(clean, noise, settings)
+            noisy = sample.noisy(clean, noise, settings.seed)
             denoisers: list[Denoiser] = [_unchanged, *(networks[name] for name in present)]
             cells = [_psnr(_scores(clean, noisy, denoiser)) for denoiser in denoisers]
             rows.append([kind, f"{strength:g}", *cells])
     return table(["kind", "strength", "noisy", *present], rows)
-
-
-def _noisy(clean: NDArray[np.uint8], noise: NoiseSettings, settings: Params) -> NDArray[np.uint8]:
-    blocks = []
-    for start in range(0, len(clean), BLOCK):
-        block = as_float(clean[start : start + BLOCK])
-        indices = range(start, start + len(block))
-        blocks.append(as_bytes(add_noise(block, noise, seed=settings.seed, split="test", indices=indices)))
-    return np.concatenate(blocks)
 
 
 def _scores(clean: NDArray[np.uint8], noisy: NDArray[np.uint8], denoiser: Denoiser) -> Scores:
@@ -168,8 +156,4 @@ def _facts(given: sample.Sample, settings: Params, models: Path) -> str:
         "machine": machine(),
         "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
     }
-    return table(["", ""], [list(fact) for fact in told.items()], left=2)
-
-
-if __name__ == "__main__":
-    program.run(main)
+    return facts_table(told)

@@ -1,7 +1,7 @@
 """Train the networks that the documentation compares, each once; what they reached, as a table.
 
-    python -m benchmarks.train --data FOLDER residual-unet dncnn
-    python -m benchmarks.train --table
+    python -m benchmarks.ablations --data FOLDER residual-unet dncnn
+    python -m benchmarks.ablations --table
 
 Each trial of trials.py that is named becomes benchmarks/models/NAME.keras and NAME.json: `make bench` scores them.
 FOLDER holds train_32x32.mat: its last tenth is for validation, and no test file is touched.
@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.facts import machine, versions
-from benchmarks.sample import ROOT
-from benchmarks.trials import CEILING, CHOICES, NETWORKS, TRIALS, Trial
-from svhn_denoiser import generation, params, program, recipes
+from benchmarks.ablations.trials import CEILING, CHOICES, NETWORKS, TRIALS, Trial
+from benchmarks.page import MODELS, ROOT, machine, summary, versions
+from svhn_denoiser import generation, params, recipes
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import read_json, write_json
 from svhn_denoiser.pairs import Pairs, read
@@ -32,12 +31,10 @@ from svhn_denoiser.sources.synthetic import draw
 if TYPE_CHECKING:
     from svhn_denoiser.training.fitting import Epoch, Training
 
-MODELS = ROOT / "benchmarks/models"
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train what is named, or print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.train", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.ablations", description=summary(__doc__))
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="folder with an SVHN-format train_32x32.mat")
     parser.add_argument("--table", action="store_true", help="print what the choices of the recipe are worth")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"trials: {', '.join(TRIALS)}")
@@ -154,7 +151,7 @@ def _training(settings: Params, trial: Trial, pairs: Pairs, validation: Pairs, s
 
     build: Callable[[params.TrainSettings], Any] = architectures.build
     if trial.network:
-        from benchmarks.candidates import CANDIDATES
+        from benchmarks.ablations.candidates import CANDIDATES
 
         candidate = CANDIDATES[trial.network]
 
@@ -211,7 +208,3 @@ def _drawn(count: int, settings: Params, folder: Path) -> Pairs:
 
 def _joined(one: Pairs, other: Pairs) -> Pairs:
     return Pairs(*(np.concatenate([getattr(one, n), getattr(other, n)]) for n in ("noisy", "clean", "digits")))
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import classical, measuring, methods, plot, results, sample
-from benchmarks.measuring import Method, Result, measure
+from benchmarks import sample
+from benchmarks.side_by_side import chart, classical, command, measuring
+from benchmarks.side_by_side.measuring import Method, Result, measure
+from benchmarks.side_by_side.tables import page as written
 from svhn_denoiser import generation, mat_format, pairs
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation import baselines
@@ -18,6 +20,7 @@ from svhn_denoiser.evaluation.metrics import psnr, psnr_of_mse, ssim
 from svhn_denoiser.evaluation.scores import bootstrap_interval
 from svhn_denoiser.pairs import Pairs, as_float
 from svhn_denoiser.sources.synthetic import draw
+from tests.benchmarks.pages import tables
 from tests.example_settings import ROOT, changed
 
 TEST_PICTURES = 24
@@ -51,21 +54,8 @@ def test_split(raw, settings) -> Pairs:
     return pairs.read(raw.parent / "noisy", "test")
 
 
-def tables(page: str) -> dict[str, dict[str, list[str]]]:
-    """The rows of a page's tables by their first cell, under the heading before them."""
-    found: dict[str, dict[str, list[str]]] = {}
-    heading = ""
-    for line in page.splitlines():
-        if line.startswith("#"):
-            heading = line.lstrip("# ")
-        if line.startswith("| "):
-            name, *cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
-            found.setdefault(heading, {})[name] = cells
-    return found
-
-
 def run(raw: Path, output: Path, *options: str) -> str:
-    methods.main(["--data", str(raw), "--output", str(output), *options])
+    command.main(["--data", str(raw), "--output", str(output), *options])
     return output.read_text(encoding="utf-8")
 
 
@@ -180,7 +170,7 @@ class TestAgainstBm3d:
         def interval(values: np.ndarray) -> tuple[float, float]:
             return values.min(), values.max()
 
-        row = tables(results.page(measured, [], {}, None, interval))["Against BM3D"]["median"]
+        row = tables(written(measured, [], {}, None, interval))["Against BM3D"]["median"]
         few = test_split[FEW.tolist()]
         clean, noisy = as_float(few.clean), as_float(few.noisy)
         for cell, metric, form in ((row[2], psnr, "+.2f"), (row[3], ssim, "+.4f")):
@@ -189,8 +179,8 @@ class TestAgainstBm3d:
 
     def test_the_chart_shows_the_pictures_that_all_were_run_on(self, measured, monkeypatch):
         drawn = {}
-        monkeypatch.setattr(plot, "draw", lambda points, noisy, pictures: drawn.update(points=points, n=pictures))
-        methods._chart(measured)
+        monkeypatch.setattr(chart, "draw", lambda points, noisy, pictures: drawn.update(points=points, n=pictures))
+        command._chart(measured)
         assert drawn["n"] == 3
         assert [point.name for point in drawn["points"]] == ["bm3d", "median"]
         assert drawn["points"][1].psnr == pytest.approx(measured[1].scores.psnr[FEW].mean())
@@ -240,13 +230,13 @@ class TestNetworks:
     def test_the_pipelines_model_is_scored_unasked_under_its_networks_name(
         self, raw, tmp_path, model_file, monkeypatch
     ):
-        monkeypatch.setattr(methods, "MODEL", model_file)
-        monkeypatch.setattr(methods, "TRAINED", tmp_path)
+        monkeypatch.setattr(command, "MODEL", model_file)
+        monkeypatch.setattr(command, "TRAINED", tmp_path)
         page = run(raw, tmp_path / "results.md", "--only", "noisy,autoencoder-2021")
         assert "autoencoder-2021" in tables(page)["Denoisers side by side"]
 
     def test_multiply_adds_are_those_of_the_layers_at_their_resolutions(self, settings):
-        from benchmarks.networks import cost
+        from benchmarks.side_by_side.networks import cost
         from svhn_denoiser.networks.architectures import build
 
         dncnn = build(changed(settings, train__network="dncnn").train)
@@ -259,7 +249,7 @@ class TestNetworks:
         assert cost(unet).multiply_adds == full + half / 4 + quarter / 16
 
     def test_a_layer_that_is_used_twice_counts_twice(self):
-        from benchmarks.networks import cost
+        from benchmarks.side_by_side.networks import cost
         from svhn_denoiser.networks.backend import keras
 
         noisy = keras.Input((None, None, 3))
@@ -268,7 +258,7 @@ class TestNetworks:
         assert (twice.parameters, twice.multiply_adds) == (84, 2 * 81)
 
     def test_a_layer_of_an_unknown_kind_makes_no_count_rather_than_a_wrong_one(self):
-        from benchmarks.networks import cost
+        from benchmarks.side_by_side.networks import cost
         from svhn_denoiser.networks.backend import keras
 
         noisy = keras.Input((None, None, 3))
@@ -295,7 +285,7 @@ class TestMistakes:
 
     def test_two_methods_of_one_name_would_be_one_row(self, raw, tmp_path, monkeypatch):
         twins = {Method("median", lambda: np.copy): Path("x.keras")}
-        monkeypatch.setattr(methods, "_networks", lambda *_: (twins, "CPU"))
+        monkeypatch.setattr(command, "_networks", lambda *_: (twins, "CPU"))
         with pytest.raises(DenoiserError, match="several methods have the name median"):
             run(raw, tmp_path / "results.md")
 
@@ -320,10 +310,10 @@ def test_a_partial_block_and_repeated_timings_change_no_score(test_split, monkey
 
 
 def test_the_chart_has_every_name_and_the_same_bytes_for_the_same_points():
-    points = [plot.Point("one", 1.0, 30.0, True), plot.Point("two", 1000.0, 25.0, False)]
-    first = plot.draw(points, 20.0, 100)
-    assert first == plot.draw(points, 20.0, 100)
-    assert first != plot.draw(points[:1], 20.0, 100)
+    points = [chart.Point("one", 1.0, 30.0, True), chart.Point("two", 1000.0, 25.0, False)]
+    first = chart.draw(points, 20.0, 100)
+    assert first == chart.draw(points, 20.0, 100)
+    assert first != chart.draw(points[:1], 20.0, 100)
     assert b"<!-- one -->" in first
     assert b"<!-- two -->" in first
 
@@ -331,7 +321,7 @@ def test_the_chart_has_every_name_and_the_same_bytes_for_the_same_points():
 def test_classical_methods_do_without_tensorflow(raw, tmp_path):
     options = ["--data", str(raw), "--output", str(tmp_path / "results.md"), "--only", "noisy"]
     code = (
-        "import sys; from benchmarks import methods; methods.MODEL = methods.ROOT / 'none';"
-        "methods.main(sys.argv[1:]); sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+        "import sys; from benchmarks.side_by_side import command; command.MODEL = command.ROOT / 'none';"
+        "command.main(sys.argv[1:]); sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, *options], check=True, cwd=ROOT, capture_output=True)

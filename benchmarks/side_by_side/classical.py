@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measuring import Method
+from benchmarks.side_by_side.measuring import Method
 from svhn_denoiser.evaluation import baselines
 from svhn_denoiser.evaluation.scores import Denoiser, Pictures
 from svhn_denoiser.pairs import as_bytes, as_float

@@ -10,8 +10,6 @@ from svhn_denoiser.networks.backend import keras
 
 _layers = keras.layers
 
-Tensor = keras.KerasTensor
-
 
 def full_resolution_blocks(width: int) -> keras.Model:
     """A residual block at full resolution too, before and after."""
@@ -51,8 +49,8 @@ def half_resolution_trunk(width: int) -> keras.Model:
 
 def _unet(
     width: int,
-    block: Callable[[Tensor, bool], Tensor],
-    join: Callable[[Tensor, Tensor], Tensor] | None = None,
+    block: Callable[[keras.KerasTensor, bool], keras.KerasTensor],
+    join: Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor] | None = None,
     at_full: bool = False,
     use_bias: bool = False,
 ) -> keras.Model:
@@ -69,13 +67,13 @@ def _unet(
     return keras.Model(noisy, _layers.Add(dtype="float32")([noisy, correction]))
 
 
-def _residual(x: Tensor, use_bias: bool, initial: float = 0.1) -> Tensor:
+def _residual(x: keras.KerasTensor, use_bias: bool, initial: float = 0.1) -> keras.KerasTensor:
     y = _layers.ReLU()(_convolution(x.shape[-1], use_bias=use_bias)(x))
     scaled = keras.initializers.VarianceScaling(initial)
     return _layers.Add()([x, _convolution(x.shape[-1], use_bias=use_bias, kernel_initializer=scaled)(y)])
 
 
-def _nafnet(x: Tensor, use_bias: bool) -> Tensor:
+def _nafnet(x: keras.KerasTensor, use_bias: bool) -> keras.KerasTensor:
     channels = x.shape[-1]
     y = _layers.Conv2D(2 * channels, 1)(_layers.LayerNormalization(epsilon=1e-6)(x))
     y = _gated(_layers.DepthwiseConv2D(3, padding="same")(y))
@@ -87,20 +85,20 @@ def _nafnet(x: Tensor, use_bias: bool) -> Tensor:
     )
 
 
-def _gated(x: Tensor) -> Tensor:
+def _gated(x: keras.KerasTensor) -> keras.KerasTensor:
     half = x.shape[-1] // 2
     return _layers.Multiply()([x[..., :half], x[..., half:]])
 
 
-def _concatenated(up: Tensor, skip: Tensor) -> Tensor:
+def _concatenated(up: keras.KerasTensor, skip: keras.KerasTensor) -> keras.KerasTensor:
     return _convolution(skip.shape[-1], 1)(_layers.Concatenate()([up, skip]))
 
 
-def _halved(x: Tensor, channels: int, use_bias: bool) -> Tensor:
+def _halved(x: keras.KerasTensor, channels: int, use_bias: bool) -> keras.KerasTensor:
     return _convolution(channels, 2, strides=2, use_bias=use_bias)(x)
 
 
-def _doubled(x: Tensor, channels: int, use_bias: bool) -> Tensor:
+def _doubled(x: keras.KerasTensor, channels: int, use_bias: bool) -> keras.KerasTensor:
     return _layers.Conv2DTranspose(channels, 2, strides=2, use_bias=use_bias, kernel_initializer="he_normal")(x)
 
 

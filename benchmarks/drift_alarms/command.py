@@ -1,9 +1,9 @@
 """How often `svhn-denoiser drift` is wrong, and what it sees: false alarms, and power against strength.
 
-    python -m benchmarks.drift --data FOLDER [--model FILE.keras]
+    python -m benchmarks.drift_alarms --data FOLDER [--model FILE.keras]
 
 FOLDER holds train_32x32.mat and test_32x32.mat, and may hold train_house_number.npy, which says which crops are of one
-house. Writes benchmarks/DRIFT.md. README.md in this folder says more.
+house. Writes benchmarks/drift_alarms/RESULTS.md. benchmarks/README.md says more.
 """
 
 import argparse
@@ -19,26 +19,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
-from benchmarks.alterations import ADDED_NOISE, OTHER_NOISE, SCENE, Alteration, Pictures, noisy
-from benchmarks.facts import machine, public, versions
-from benchmarks.sample import ROOT
-from svhn_denoiser import mat_format, program
+from benchmarks.drift_alarms.alterations import ADDED_NOISE, OTHER_NOISE, SCENE, Alteration, Pictures, noisy
+from benchmarks.page import ROOT, facts_table, machine, public, summary, table, versions
+from svhn_denoiser import mat_format
 from svhn_denoiser.drift import words
 from svhn_denoiser.drift.collection import runs
 from svhn_denoiser.drift.comparison import ALPHA, TOLERATED, Finding, Floats, Sample, compare
 from svhn_denoiser.drift.examination import Denoise, features_of, measured
 from svhn_denoiser.drift.features import FEATURES, Feature
+from svhn_denoiser.files import write_text
 from svhn_denoiser.sources.synthetic import draw
 
-OUTPUT = ROOT / "benchmarks/DRIFT.md"
+OUTPUT = ROOT / "benchmarks/drift_alarms/RESULTS.md"
 SEED = 2021
 SIGMA = 0.1
 SIZES = (20, 50, 200, 800)
 
 _HEAD = """# Drift: false alarms and power
 
-Written by `python -m benchmarks.drift` ([how](README.md)); what the command does with these tests is in
-[docs/drift.md](../docs/drift.md)."""
+Written by `python -m benchmarks.drift_alarms` ([how](../README.md)); what the command does with these tests is in
+[docs/drift.md](../../docs/drift.md)."""
 
 _FRESH = """## False alarms on fresh pictures
 
@@ -74,7 +74,8 @@ class Kind:
     def compare(self, training: Floats, incoming: Floats) -> list[Finding]:
         """Compare measured pictures as the command does."""
         old, new = (values[runs(len(values)), : len(self.features)] for values in (training, incoming))
-        return compare(*(Sample(values, np.arange(len(values))) for values in (old, new)), self.features)
+        reference, sample = (Sample(values, np.arange(len(values))) for values in (old, new))
+        return compare(reference, sample, self.features)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -105,18 +106,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{kind.name}: power", flush=True)
         rows = list(_power(kind, train, denoise, asked.windows))
         sizes = [f"{size:,}" for size in _sizes(len(train))]
-        power += [f"### {kind.name.capitalize()}", _table(["altered", "strength", *sizes, "what is said"], rows)]
-    parts = [_HEAD, _FRESH, _table(["pictures", "a set", "sets", "false alarms", "any p below 0.01"], fresh)]
-    parts += [_HALVES, _table(["pictures", "training", "incoming", "alarm", *_WIDEST, "plain tests"], halves)]
+        power += [f"### {kind.name.capitalize()}", table(["altered", "strength", *sizes, "what is said"], rows)]
+    parts = [_HEAD, _FRESH, table(["pictures", "a set", "sets", "false alarms", "any p below 0.01"], fresh)]
+    parts += [_HALVES, table(["pictures", "training", "incoming", "alarm", *_WIDEST, "plain tests"], halves)]
     parts += [_POWER, *power]
-    parts += ["## How it was measured", _table(["", ""], _facts(asked, len(train), len(test)), left=2)]
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    asked.output.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    parts += ["## How it was measured", facts_table(_facts(asked, len(train), len(test)))]
+    write_text(asked.output, "\n\n".join(parts) + "\n")
     print(asked.output)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.drift", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.drift_alarms", description=summary(__doc__))
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="folder with SVHN-format files")
     parser.add_argument("--model", type=Path, metavar="FILE", help="a trained network; without it, no residuals")
     parser.add_argument("--draws", type=int, default=200, metavar="N", help="sets of fresh pictures; %(default)s")
@@ -128,9 +128,10 @@ def _parser() -> argparse.ArgumentParser:
 def _model(file: Path | None) -> Denoise | None:
     if file is None:
         return None
-    from svhn_denoiser.networks import inference
+    from svhn_denoiser.networks.inference import denoise
+    from svhn_denoiser.networks.model_file import load_model
 
-    return partial(inference.denoise, inference.load_model(file))
+    return partial(denoise, load_model(file))
 
 
 def _fresh(kind: Kind, values: dict[str, Floats], draws: int) -> Iterator[list[str]]:
@@ -253,7 +254,7 @@ def _is_significant(finding: Finding) -> bool:
     return finding.p < ALPHA
 
 
-def _facts(asked: argparse.Namespace, train: int, test: int) -> list[list[str]]:
+def _facts(asked: argparse.Namespace, train: int, test: int) -> dict[str, str]:
     told = {}
     for name, count in (("train", train), ("test", test)):
         file = asked.data / f"{name}_32x32.mat"
@@ -265,17 +266,8 @@ def _facts(asked: argparse.Namespace, train: int, test: int) -> list[list[str]]:
     told["machine"] = machine()
     told["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items() if "(" not in number)
     told["date"] = f"{datetime.now(UTC):%Y-%m-%d}"
-    line = ["python", "-m", "benchmarks.drift", "--data", public(asked.data)]
+    line = ["python", "-m", "benchmarks.drift_alarms", "--data", public(asked.data)]
     line += ["--model", public(asked.model)] if asked.model else []
     line += ["--draws", str(asked.draws), "--windows", str(asked.windows)]
     told["command"] = f"`{shlex.join(line)}`"
-    return [list(each) for each in told.items()]
-
-
-def _table(head: list[str], rows: list[list[str]], left: int = 1) -> str:
-    aligned = ["---" if column < left else "---:" for column in range(len(head))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, aligned, *rows))
-
-
-if __name__ == "__main__":
-    program.run(main)
+    return told

@@ -2,13 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks import blind, methods, train
-from benchmarks.candidates import CANDIDATES
-from benchmarks.trials import CANDIDATE_NAMES, TRIALS, Trial
+from benchmarks import sample
+from benchmarks.ablations import command as train
+from benchmarks.ablations.candidates import CANDIDATES
+from benchmarks.ablations.trials import CANDIDATE_NAMES, TRIALS, Trial
+from benchmarks.blind import command as blind
+from benchmarks.side_by_side import command as methods
 from svhn_denoiser import mat_format, params
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation.metrics import psnr
@@ -17,7 +21,7 @@ from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import as_float
 from svhn_denoiser.params import Params
 from svhn_denoiser.sources.synthetic import draw
-from tests.benchmarks.test_methods import tables
+from tests.benchmarks.pages import tables
 from tests.example_settings import changed
 
 
@@ -67,11 +71,11 @@ def test_a_trial_learns_from_the_pictures_that_it_names(trained, data, expected)
 
 
 def test_a_trial_that_goes_on_from_drawn_numbers_starts_where_they_ended(trained, monkeypatch):
-    starts = []
+    starts: list[Any] = []
     training = train._training
     monkeypatch.setattr(train, "_training", lambda *a: starts.append(training(*a)) or starts[-1])
     monkeypatch.setattr(
-        "svhn_denoiser.training.Training.run",
+        "svhn_denoiser.training.fitting.Training.run",
         lambda self, *_: setattr(self, "seen", self.model.get_weights()) or self.published(),
     )
     trained(Trial(data="drawn first"))
@@ -144,7 +148,7 @@ class TestBlindPage:
         rows = page[1]["Over strengths of Gaussian noise"]
         assert rows["0.02"][-2:] == ["–", "–"]
         models = [load_model(page[0] / f"{name}.keras") for name in ("blind", "residual-unet")]
-        given = blind.sample.read(raw, None, 0.1, settings)
+        given = sample.read(raw, None, 0.1, settings)
         clean, noisy = as_float(given.pairs.clean), as_float(given.pairs.noisy)
         ours, theirs = (psnr(clean, denoise(model, noisy)) for model in models)
         assert rows["0.1"][:3] == [f"{v.mean():.2f}" for v in (psnr(clean, noisy), ours, theirs)]
@@ -155,7 +159,7 @@ class TestBlindPage:
         assert {"gaussian", "jpeg", "salt-and-pepper"} <= set(page[1]["Over kinds of noise"])
 
     def test_without_a_blind_network_it_says_how_to_make_one(self, tmp_path, raw):
-        with pytest.raises(DenoiserError, match=r"blind\.keras: no such file\. `python -m benchmarks\.train"):
+        with pytest.raises(DenoiserError, match=r"blind\.keras: no such file\. `python -m benchmarks\.ablations"):
             blind.main(["--data", str(raw), "--models", str(tmp_path), "--output", str(tmp_path / "page.md")])
 
 

@@ -1,34 +1,34 @@
 """What was measured, as a Markdown page."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from benchmarks.classical import BM3D
-from benchmarks.measuring import Missing, Result
-
-Interval = Callable[[NDArray[np.float64]], tuple[float, float]]
+from benchmarks.page import Interval, difference, ends, facts_table, machine, table, versions
+from benchmarks.sample import Sample
+from benchmarks.side_by_side.classical import BM3D
+from benchmarks.side_by_side.measuring import Missing, Result
 
 _NONE = "–"
 
 
 def page(
-    ran: Sequence[Result], missing: Sequence[Missing], facts: Mapping[str, str], chart: str | None, interval: Interval
+    ran: Sequence[Result], missing: Sequence[Missing], told: Mapping[str, str], chart: str | None, interval: Interval
 ) -> str:
     """The page: a table of all methods, one of all against BM3D, and how it was measured.
 
     Args:
         ran: what was measured.
         missing: the methods that could not be run.
-        facts: name and text of what the reader has to know about data, machine and versions.
+        told: name and text of what the reader has to know about data, machine and versions.
         chart: file name of the chart, if there is one.
         interval: gives the 95 % interval of the mean of (N,) values.
     """
     parts = [
         "# Denoisers side by side",
-        "Written by `python -m benchmarks.methods` ([how](README.md)): every method in one process, on the same noisy "
-        "pictures.",
+        "Written by `python -m benchmarks.side_by_side` ([how](../README.md)): every method in one process, on the "
+        "same noisy pictures.",
     ]
     if chart:
         parts.append(f"![PSNR over pictures per second]({chart})")
@@ -42,7 +42,7 @@ def page(
             _against(bm3d, ran, interval),
         ]
     parts += ["## How to read it", "\n".join(f"- {note}" for note in _notes(ran, bm3d))]
-    parts += ["## How it was measured", table(["", ""], [list(fact) for fact in facts.items()], left=2)]
+    parts += ["## How it was measured", facts_table(told)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -65,7 +65,7 @@ def _all_methods(ran: Sequence[Result], missing: Sequence[Missing], interval: In
             [
                 result.method.name + (f" ({len(result.chosen):,} pictures)" if result.method.rarely else ""),
                 f"{scores.psnr.mean():.2f}",
-                _ends(interval(scores.psnr), ".2f"),
+                ends(interval(scores.psnr), ".2f"),
                 f"{scores.psnr_pooled:.2f}",
                 f"{scores.ssim.mean():.4f}",
                 _three_digits(result.pictures_per_second),
@@ -122,7 +122,7 @@ def _notes(ran: Sequence[Result], bm3d: Result | None) -> list[str]:
             f"Networks are given {' or '.join(map(str, batches))} pictures a call, or all if there are fewer, and not "
             "sigma. **Multiply-adds** are those of their convolutions and dense layers. **Training** is the time that "
             "fitting took, validation after each epoch included, times the cores it was given "
-            "(`benchmarks/train.py`), on the machine below."
+            "(`benchmarks/ablations/`), on the machine below."
         )
     if any(result.method.name == "opencv-non-local-means" for result in ran):
         notes.append("OpenCV's method gives 8-bit pictures, the others floating point.")
@@ -134,14 +134,6 @@ def _notes(ran: Sequence[Result], bm3d: Result | None) -> list[str]:
     return notes
 
 
-def difference(values: NDArray[np.float64], interval: Interval, form: str) -> str:
-    return f"{values.mean():{form}} ({_ends(interval(values), form)})"
-
-
-def _ends(interval: tuple[float, float], form: str) -> str:
-    return " to ".join(f"{end:{form}}" for end in interval)
-
-
 def _three_digits(value: float | None) -> str:
     """As many as timings repeat to, or fewer."""
     if not value:
@@ -150,6 +142,32 @@ def _three_digits(value: float | None) -> str:
     return f"{rounded:,.{0 if rounded >= 100 else 1 if rounded >= 10 else 2}f}"
 
 
-def table(head: list[str], rows: list[list[str]], left: int = 1) -> str:
-    aligned = ["---" if column < left else "---:" for column in range(len(head))]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, aligned, *rows))
+def facts(
+    given: Sample, sigma: float, seed: int, models: Mapping[str, Path], device: str, command: str
+) -> dict[str, str]:
+    """Name and text of each fact, for a table in Markdown.
+
+    Args:
+        given: the pictures.
+        sigma: standard deviation of the noise on the [0, 1] scale.
+        seed: of the noise.
+        models: files of the networks, by name.
+        device: what the networks ran on.
+        command: what was run.
+    """
+    count, held = len(given.pairs), given.held
+    told = {
+        "pictures": f"{given.origin}: {f'all {held:,}' if count == held else f'the first {count:,} of {held:,}'}",
+        "sha256 of the test file": f"`{given.sha256}`",
+        "noise": f"Gaussian, sigma {sigma:g} of the [0, 1] range, clipped, rounded to 8 bits as the pipeline's test "
+        f"pairs are; seed {seed}",
+        "machine": machine(),
+    }
+    if models:
+        told["networks ran on"] = device
+    for name, path in models.items():
+        told[f"sha256 of {name}"] = f"`{sha256(path.read_bytes()).hexdigest()}`"
+    told["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
+    told["date"] = f"{datetime.now(UTC):%Y-%m-%d}"
+    told["command"] = f"`{command}`"
+    return told

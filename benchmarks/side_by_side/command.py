@@ -1,8 +1,8 @@
 """Score denoisers side by side, on the same noisy pictures in one run: quality, speed, cost.
 
-    python -m benchmarks.methods [--data FOLDER] [--model NAME=FILE.keras ...]
+    python -m benchmarks.side_by_side [--data FOLDER] [--model NAME=FILE.keras ...]
 
-Writes a page of tables, benchmarks/RESULTS.md, and a chart beside it. README.md in this folder says more.
+Writes a page of tables, benchmarks/side_by_side/RESULTS.md, and a chart beside it. benchmarks/README.md says more.
 """
 
 import argparse
@@ -13,25 +13,26 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import classical, plot, results, sample
-from benchmarks.facts import facts, public
-from benchmarks.measuring import Method, Missing, Result, measure
-from benchmarks.sample import ROOT
-from benchmarks.trials import CONTESTANTS
-from svhn_denoiser import params, program
+from benchmarks import sample
+from benchmarks.ablations.trials import CONTESTANTS
+from benchmarks.page import MODELS, ROOT, public, summary
+from benchmarks.side_by_side import chart, classical, tables
+from benchmarks.side_by_side.measuring import Method, Missing, Result, measure
+from svhn_denoiser import params, paths
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation.scores import bootstrap_interval
+from svhn_denoiser.files import write_bytes, write_text
 
-OUTPUT = ROOT / "benchmarks/RESULTS.md"
+OUTPUT = ROOT / "benchmarks/side_by_side/RESULTS.md"
 CHART = "psnr-speed.svg"
-MODEL = ROOT / "models/denoiser.keras"
-TRAINED = ROOT / "benchmarks/models"
+MODEL = ROOT / paths.MODEL
+TRAINED = MODELS
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and write the page."""
     asked = _parser().parse_args(arguments)
-    settings = params.load(ROOT / "params.yaml")
+    settings = params.load(ROOT / paths.PARAMS)
     # a wrong name or file is said before anything is measured, which takes minutes
     trained, device = _networks(asked.model, settings)
     methods = _chosen(classical.methods(asked.sigma) + list(trained), asked.only)
@@ -50,19 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             ran.append(result)
 
-    chart = _chart(ran)
+    drawn = _chart(ran)
     models = {method.name: path for method, path in trained.items() if method in methods}
-    told = facts(given, asked.sigma, settings.seed, models, device, _command(asked))
+    told = tables.facts(given, asked.sigma, settings.seed, models, device, _command(asked))
     interval = partial(bootstrap_interval, samples=settings.evaluate.bootstrap_samples, seed=settings.seed)
-    page = results.page(ran, missing, told, CHART if chart else None, interval)
-    if chart:
-        _write(asked.output.with_name(CHART), chart)
-    _write(asked.output, page.encode())
+    page = tables.page(ran, missing, told, CHART if drawn else None, interval)
+    if drawn:
+        write_bytes(asked.output.with_name(CHART), drawn)
+    write_text(asked.output, page)
     print(asked.output)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.methods", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser("python -m benchmarks.side_by_side", description=summary(__doc__))
     parser.add_argument(
         "--data",
         type=Path,
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_model,
         action="append",
         metavar="NAME=FILE",
-        help="a trained network; may be given several times; default: what `python -m benchmarks.train` left in "
+        help="a trained network; may be given several times; default: what `python -m benchmarks.ablations` left in "
         "benchmarks/models, else models/denoiser.keras, where it exists",
     )
     parser.add_argument("--pictures", type=_count, metavar="N", help="score the first N test pictures; default: all")
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=OUTPUT,
         metavar="FILE",
-        help=f"the page; the chart, {CHART}, goes beside it; default: benchmarks/RESULTS.md",
+        help=f"the page; the chart, {CHART}, goes beside it; default: benchmarks/side_by_side/RESULTS.md",
     )
     return parser
 
@@ -134,7 +135,7 @@ def _networks(models: Sequence[tuple[str, Path]] | None, settings: params.Params
     if not named:
         return {}, ""
     # imports TensorFlow
-    from benchmarks import networks
+    from benchmarks.side_by_side import networks
 
     device = networks.device(settings.train)
     return {networks.method(path, name): path for name, path in named}, device
@@ -177,17 +178,17 @@ def _chart(ran: Sequence[Result]) -> bytes | None:
     chosen = min((result.chosen for result in ran), key=len)
     psnr = {result.method.name: float(result.on(chosen).psnr.mean()) for result in ran}
     points = [
-        plot.Point(result.method.name, result.pictures_per_second, psnr[result.method.name], bool(result.method.cost))
+        chart.Point(result.method.name, result.pictures_per_second, psnr[result.method.name], bool(result.method.cost))
         for result in ran
         if result.pictures_per_second
     ]
-    return plot.draw(points, psnr.get(classical.NOISY), len(chosen))
+    return chart.draw(points, psnr.get(classical.NOISY), len(chosen))
 
 
 def _command(asked: argparse.Namespace) -> str:
     """The command, without where on this machine files outside the repository are."""
     standard = _parser().parse_args([])
-    words = ["python", "-m", "benchmarks.methods"]
+    words = ["python", "-m", "benchmarks.side_by_side"]
     for option, value in vars(asked).items():
         if value == getattr(standard, option):
             continue
@@ -200,14 +201,3 @@ def _command(asked: argparse.Namespace) -> str:
         for text in texts:
             words += [f"--{option.replace('_', '-')}", text]
     return shlex.join(words)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.tmp")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
-
-
-if __name__ == "__main__":
-    program.run(main)

@@ -6,7 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import Cost, Method
+from benchmarks.side_by_side.measuring import Cost, Method
 from svhn_denoiser.files import read_json
 from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.networks.inference import denoise
@@ -49,7 +49,7 @@ def method(path: Path, name: str | None = None) -> Method:
     """
     model = load_model(path)
     denoiser = partial(denoise, model, batch_size=BATCH)
-    record = path.with_suffix(".json")  # benchmarks.train leaves one beside the model
+    record = path.with_suffix(".json")  # benchmarks.ablations leaves one beside the model
     costs = cost(model)
     if record.exists():
         trained = read_json(record)

@@ -1,0 +1,1 @@
+"""Trainings that the documentation's figures come from: the default, one thing changed, other networks."""

@@ -1,0 +1,1 @@
+"""One network for all noise beside one for each strength."""

@@ -1,0 +1,1 @@
+"""Drawn house numbers beside real ones, for the eye and in numbers."""

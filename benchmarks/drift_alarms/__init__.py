@@ -1,0 +1,1 @@
+"""How often `svhn-denoiser drift` is wrong, and what it sees."""

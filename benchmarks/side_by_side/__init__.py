@@ -1,0 +1,1 @@
+"""Denoisers side by side on the same noisy pictures: quality, speed, cost."""
