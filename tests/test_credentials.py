@@ -32,6 +32,7 @@ def test_an_address_is_shown_without_its_credentials(address, public):
     ("text", "shown"),
     [
         ("no answer from https://a:b@host:5000/x, try later", "no answer from https://host:5000/x, try later"),
+        ("no answer from https://me:p@ss@host/x", "no answer from https://host/x"),
         ("https://a:b@host and s3://k:s@bucket", "https://host and s3://bucket"),
         ("https://host: ask me@example.org", "https://host: ask me@example.org"),
         ("GET /blob?X-Amz-Signature=abc refused", "GET /blob?X-Amz-Signature=*** refused"),

@@ -24,17 +24,18 @@ def test_who_has_to_wait_says_so_once_and_then_goes_on(tmp_path):
     with FileLock(lock_file):
         thread = threading.Thread(target=second)
         thread.start()
-        waits.wait()
+        assert waits.wait(timeout=60)
         order.append("first")
     thread.join()
     assert (said, order) == (["waits"], ["first", "second"])
 
 
 def test_a_lock_is_given_back_after_an_error(tmp_path):
+    errors = []  # an error that is kept keeps what its block held
     for _ in range(2):
         try:
             with waiting(tmp_path / "lock", lambda: None):
                 raise RuntimeError
-        except RuntimeError:
-            pass
+        except RuntimeError as error:
+            errors.append(error)
     FileLock(tmp_path / "lock").acquire(timeout=0)

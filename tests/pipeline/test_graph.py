@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from svhn_denoiser import paths
 from tests.example_settings import ROOT
 
 PACKAGE = "svhn_denoiser"
@@ -116,6 +117,19 @@ def test_deps_name_exactly_the_code_that_the_stage_uses(stage):
     assert not missing, "used, but a change of it would not run the stage again"
     idle = {dep for dep in listed if not any(file == dep or file.startswith(f"{dep}/") for file in used)}
     assert not idle, "listed, but not used: a change of it would run the stage for nothing"
+
+
+def test_the_graph_and_the_code_mean_the_same_files():
+    # paths.py is no dependency of any stage, as the graph itself says where its files are
+    stages = GRAPH["stages"].values()
+    outs = [out for stage in stages for out in (*stage.get("outs", ()), *stage.get("metrics", ()))]
+    made = {next(iter(out)) if isinstance(out, dict) else out for out in outs}
+    in_the_graph = (
+        paths.RAW, paths.SOURCE, paths.NOISY, paths.MODEL, paths.RUN, paths.HISTORY,
+        paths.METRICS, paths.BASELINES, paths.IMAGES, paths.REPORT, paths.REGISTRATION,
+    )  # fmt: skip
+    elsewhere = [path for path in in_the_graph if not {path.as_posix(), path.parent.as_posix()} & made]
+    assert not elsewhere
 
 
 def test_another_version_of_a_library_that_numbers_come_from_runs_again_what_it_decides():

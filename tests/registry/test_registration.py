@@ -19,7 +19,7 @@ from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
 from svhn_denoiser.registry import promotion, versions
-from svhn_denoiser.registry.registration import register, would_decide
+from svhn_denoiser.registry.registration import in_words, register, would_decide
 from svhn_denoiser.registry.trained import Trained
 from svhn_denoiser.registry.versions import Version
 from svhn_denoiser.tracking.location import store_exists
@@ -329,6 +329,12 @@ class TestRegistration:
         assert champion.tags["data_source"] == "svhn"
         assert len(champion.tags["params_hash"]) == 32
         json.dumps(second, allow_nan=False)
+
+    def test_people_read_who_is_champion_and_why(self, stage: Any) -> None:
+        first, second = in_words(stage("blur")), in_words(stage("identity"))
+        assert first.startswith("version 1 is champion:\n  PSNR is ")
+        assert first.endswith("\n  There is no champion yet.")
+        assert second.startswith("version 2 is no champion:\n  PSNR is ")
 
     def test_a_worse_one_stays_challenger(self, stage: Any, store: Store) -> None:
         stage("more blur")
