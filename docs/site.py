@@ -52,7 +52,7 @@ def main() -> int:
 def documents() -> list[Path]:
     """The Markdown pages of the repository, and the files that they show or link to."""
     patterns = ("*.md", "docs/**/*.md", "benchmarks/**/*.md", "data/README.md", "data/import/README.md")
-    shown = ("docs/images/*", "benchmarks/**/*.svg", "recipes.yaml", "LICENSE")
+    shown = ("docs/images/*", "docs/stylesheets/*", "benchmarks/**/*.svg", "recipes.yaml", "LICENSE")
     return sorted({file for pattern in (*patterns, *shown) for file in ROOT.glob(pattern)})
 
 
