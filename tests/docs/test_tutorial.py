@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.example_settings import ROOT
-from tests.pipeline.conftest import SMALL, Clone
+from tests.pipeline.clone import SMALL, Clone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 
