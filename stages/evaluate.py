@@ -4,7 +4,7 @@ from functools import partial
 
 from svhn_denoiser import pairs, params, program
 from svhn_denoiser.evaluation import suite
-from svhn_denoiser.paths import MODEL, NOISY
+from svhn_denoiser.paths import MODEL, NOISY, RESUME, RUN
 from svhn_denoiser.report import folder
 from svhn_denoiser.report.sheets import sheet
 
@@ -15,7 +15,12 @@ def main() -> None:
     # imports TensorFlow: a wrong setting is said before
     from svhn_denoiser.networks.inference import denoise
     from svhn_denoiser.networks.model_file import load_model
+    from svhn_denoiser.tracking.lineage import dvc_hash
+    from svhn_denoiser.tracking.location import repository_root
+    from svhn_denoiser.training import resuming
 
+    # by now DVC has recorded the training
+    resuming.delete_recorded(repository_root() / RESUME, dvc_hash(RUN))
     test = pairs.read(NOISY, "test")
     denoiser = partial(denoise, load_model(MODEL))
     evaluation = suite.evaluate(settings, test, denoiser, lambda part: print(f"scoring: {part}", flush=True))

@@ -1,9 +1,9 @@
 """train: a network from the training pairs; the best epoch on the validation pairs is kept."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 
 from svhn_denoiser import files, pairs, params, program
-from svhn_denoiser.locks import waiting
 from svhn_denoiser.paths import HISTORY, MODEL, NOISY, RESUME, RUN
 
 
@@ -12,41 +12,47 @@ def main() -> None:
     settings = params.load()
     # these import TensorFlow and MLflow: a wrong setting is said before
     from svhn_denoiser.networks.model_file import save
+    from svhn_denoiser.tracking.dependencies import code_hash, data_hash
+    from svhn_denoiser.tracking.lineage import dvc_hash
     from svhn_denoiser.tracking.location import repository_root
     from svhn_denoiser.tracking.runs import training_run, write_run
-    from svhn_denoiser.training import device
-    from svhn_denoiser.training.fitting import Epoch, Training, samples
-    from svhn_denoiser.training.progress_line import TrainingProgress
+    from svhn_denoiser.training import device, resuming
+    from svhn_denoiser.training.fitting import Training, samples
+    from svhn_denoiser.training.progress_line import ProgressLine
 
+    say = partial(print, flush=True)
     chosen = device.choose(settings.train)
     train, validation = (pairs.read(NOISY, split) for split in ("train", "validation"))
-    training = Training(settings, train, validation, chosen, repository_root() / RESUME)
-    print(f"{settings.train.network} on {chosen.description}: {len(train):,} pictures, {len(validation):,} to validate")
-    waits = "another training of the same settings is running: waiting for it"
-    with waiting(training.lock_file, lambda: print(waits, flush=True)):
-        progress = training.resume()
-        if progress.resumed:
-            print(f"going on after epoch {len(progress.history)}, where an earlier training was interrupted")
+    training = Training(settings, train, validation, chosen)
+    say(f"{settings.train.network} on {chosen.description}: {len(train):,} pictures, {len(validation):,} to validate")
+    checkpoints = repository_root() / RESUME
+    resuming.delete_recorded(checkpoints, dvc_hash(RUN))
+    key = resuming.key(training.identity(), code_hash("train"), data_hash(NOISY))
+    checkpoint = resuming.Checkpoint(checkpoints, key)
+    with checkpoint.alone(say):
+        state = checkpoint.read(training.begin(), training.load, say)
         tags = {"device": chosen.description, "precision": chosen.precision(settings.train)}
         with (
-            training_run(settings, run_id=progress.run_id, resumed=progress.resumed, tags=tags) as run,
-            TrainingProgress(settings.train.epochs, len(training.batches)) as shown,
+            training_run(settings, run_id=state.run_id, resumed=state.resumed, tags=tags) as run,
+            ProgressLine(settings.train.epochs, len(training.batches)) as line,
         ):
-            progress.run_id = run.run_id
 
-            def on_epoch(row: Epoch, speed: float) -> None:
-                shown.epoch(row, best=progress.best_epoch == row.epoch, speed=speed)
+            def on_epoch(state: resuming.State, speed: float) -> None:
+                row = state.history[-1]
+                line.epoch(row, best=state.best_epoch == row.epoch, speed=speed)
                 curves = {key: value for key, value in asdict(row).items() if key != "epoch"}
                 run.log_epoch(row.epoch, curves | {"pictures_per_second": speed})
+                checkpoint.write(state, training.save)
 
-            model = training.run(on_epoch, shown.batch)
-            run.set_tags({"best_epoch": str(progress.best_epoch)})
-            run.log_pictures({"clean-noisy-denoised": samples(model, validation)}, progress.best_epoch)
+            state = training.run(replace(state, run_id=run.run_id), on_epoch, line.batch)
+            model = training.published(state)
+            run.set_tags({"best_epoch": str(state.best_epoch)})
+            run.log_pictures({"clean-noisy-denoised": samples(model, validation)}, state.best_epoch)
         save(model, MODEL)
-        files.write_csv(HISTORY, [asdict(row) for row in progress.history])
+        files.write_csv(HISTORY, [asdict(row) for row in state.history])
         write_run(RUN, run.store, run.run_id)
-        training.forget()
-    print(f"best: epoch {progress.best_epoch}, {progress.best_psnr:.2f} dB on the validation pictures")
+        checkpoint.published(RUN)
+    say(f"best: epoch {state.best_epoch}, {state.best_psnr:.2f} dB on the validation pictures")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ from svhn_denoiser.paths import RECIPES
 from svhn_denoiser.sources.synthetic import draw
 
 if TYPE_CHECKING:
-    from svhn_denoiser.training.fitting import Epoch, Training
+    from svhn_denoiser.training.fitting import Training
+    from svhn_denoiser.training.resuming import State
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -131,20 +132,20 @@ class _Fitted:
 def _fit(
     settings: Params, trial: Trial, pairs: Pairs, validation: Pairs, name: str, start: _Fitted | None = None
 ) -> _Fitted:
-    with TemporaryDirectory() as states:
-        training = _training(settings, trial, pairs, validation, Path(states))
-        if start is not None:
-            training.model.set_weights(start.model.get_weights())
+    training = _training(settings, trial, pairs, validation)
+    if start is not None:
+        training.model.set_weights(start.model.get_weights())
 
-        def on_epoch(row: "Epoch", speed: float) -> None:
-            print(f"  {name}: epoch {row.epoch}, {row.validation_psnr:.2f} dB, {speed:.0f} pictures/s", flush=True)
+    def on_epoch(state: "State", speed: float) -> None:
+        row = state.history[-1]
+        print(f"  {name}: epoch {row.epoch}, {row.validation_psnr:.2f} dB, {speed:.0f} pictures/s", flush=True)
 
-        began = time.monotonic()
-        model = training.run(on_epoch, lambda batch: None)
-        return _Fitted(model, time.monotonic() - began, training.progress.best_psnr)
+    began = time.monotonic()
+    state = training.run(training.begin(), on_epoch, lambda batch: None)
+    return _Fitted(training.published(state), time.monotonic() - began, state.best_psnr)
 
 
-def _training(settings: Params, trial: Trial, pairs: Pairs, validation: Pairs, states: Path) -> "Training":
+def _training(settings: Params, trial: Trial, pairs: Pairs, validation: Pairs) -> "Training":
     from svhn_denoiser.networks import architectures
     from svhn_denoiser.training import device
     from svhn_denoiser.training.fitting import Training
@@ -158,7 +159,7 @@ def _training(settings: Params, trial: Trial, pairs: Pairs, validation: Pairs, s
         def build(train: params.TrainSettings) -> Any:
             return candidate(train.width)
 
-    return Training(settings, pairs, validation, device.choose(settings.train), states, build)
+    return Training(settings, pairs, validation, device.choose(settings.train), build)
 
 
 def _settings(trial: Trial, settings: Params) -> Params:
@@ -173,9 +174,8 @@ def _with_epochs(settings: Params, trial: Trial, pairs: Pairs, validation: Pairs
     part = pairs[: 60 * settings.train.batch_size]
     short = params.changed(settings, {"train.epochs": 2})
     speeds: list[float] = []
-    with TemporaryDirectory() as states:
-        training = _training(short, trial, part, validation, Path(states))
-        training.run(lambda row, speed: speeds.append(speed), lambda batch: None)
+    training = _training(short, trial, part, validation)
+    training.run(training.begin(), lambda state, speed: speeds.append(speed), lambda batch: None)
     # the first epoch compiles
     return params.changed(settings, {"train.epochs": epochs_in(seconds, len(pairs), speeds[-1])})
 

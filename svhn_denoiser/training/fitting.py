@@ -1,16 +1,12 @@
-"""Fit a network to noisy and clean pairs, and go on where an interrupted training stopped."""
+"""Fit a network to noisy and clean pairs: the epochs, their validation, and the best weights."""
 
-import hashlib
-import json
+import importlib
 import math
-import shutil
 import time
-import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,53 +23,24 @@ from svhn_denoiser.training import optimizers
 from svhn_denoiser.training.batches import Batches
 from svhn_denoiser.training.device import Device
 from svhn_denoiser.training.losses import LOSSES
-
-_PROGRESS = "progress.json"
+from svhn_denoiser.training.resuming import Epoch, State
 
 # the schedule ends at this share of its peak
 _FINAL_LEARNING_RATE = 0.01
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch showed; a row of reports/history.csv."""
-
-    epoch: int
-    loss: float
-    validation_psnr: float
-    learning_rate: float
-
-
-@dataclass
-class Progress:
-    """How far a training is: what a resumed one goes on from."""
-
-    history: list[Epoch] = field(default_factory=list)
-    best_psnr: float = -math.inf
-    best_epoch: int = 0
-    # MLflow's run, so that a resumed training goes on in it
-    run_id: str | None = None
-
-    @property
-    def resumed(self) -> bool:
-        """Whether earlier epochs were read from disk."""
-        return bool(self.history)
-
-
 class Training:
     """One training, from the settings and the pairs to the model that is published.
 
-    Deterministic: order, mirroring and noise of epoch E depend on the seed and E alone, and the whole state (weights,
-    optimiser, running average) is kept after each epoch, so that an interrupted training ends with the same weights as
-    one that was not.
+    Deterministic: order, mirroring and noise of epoch E depend on the seed and E alone, and a checkpoint after an epoch
+    can hold all the rest (weights, optimiser, running average), so that an interrupted training ends with the same
+    weights as one that was not.
 
     Args:
         params: all settings.
         train: the pairs to learn from.
         validation: the pairs that choose the best epoch.
         device: where the network runs.
-        states: folder in which states of unfinished trainings are kept, each in a folder of its own, named by a hash
-            of everything the training depends on.
         build: makes the network, twice; benchmarks bring their own.
     """
 
@@ -83,11 +50,10 @@ class Training:
         train: Pairs,
         validation: Pairs,
         device: Device,
-        states: Path,
         build: Callable[[TrainSettings], keras.Model] = architectures.build,
     ) -> None:
         self.params = params
-        self.train, self.validation = train, validation
+        self.validation = validation
         self.device = device
         settings = params.train
         keras.backend.clear_session()
@@ -100,92 +66,96 @@ class Training:
         with device.scope():
             self.model = build(settings)
             self.model.compile(optimizer=self._optimizer(), loss=LOSSES[settings.loss], jit_compile=device.jit_compile)
-        self.state = states / self._key()
-        self.progress = Progress()
-        self.best: list[NDArray[np.float32]] = self.model.get_weights()
 
-    def run(self, on_epoch: Callable[[Epoch, float], None], on_batch: Callable[[int], None]) -> keras.Model:
+    def identity(self) -> dict[str, Any]:
+        """What the result depends on beside code and data, for JSON: settings, network, libraries, device."""
+        backend = keras.backend.backend()
+        return {
+            "settings": self.params.model_dump(include={"seed": True, "generate": {"noise"}, "train": True}),
+            "network": self.model.to_json(),
+            "libraries": {
+                "keras": keras.__version__,
+                "numpy": np.__version__,
+                backend: importlib.import_module(backend).__version__,
+            },
+            "device": self.device.description,
+        }
+
+    def begin(self) -> State:
+        """The state before the first epoch."""
+        return State(self.model.get_weights())
+
+    def save(self, file: Path) -> None:
+        """Write weights and optimiser to a `.weights.h5` file."""
+        self.model.save_weights(file)
+
+    def load(self, file: Path) -> None:
+        """Read what :meth:`save` wrote; where that fails, weights and optimiser stay as they were."""
+        with self.device.scope():
+            self.model.optimizer.build(self.model.trainable_variables)
+            variables = [*self.model.variables, *self.model.optimizer.variables]
+            before = [keras.ops.convert_to_numpy(variable) for variable in variables]
+            try:
+                self.model.load_weights(file)
+            except BaseException:
+                for variable, value in zip(variables, before, strict=True):
+                    variable.assign(value)
+                raise
+
+    def run(self, state: State, on_epoch: Callable[[State, float], None], on_batch: Callable[[int], None]) -> State:
         """Train all epochs that are left.
 
         Args:
-            on_epoch: is called after each epoch with what it showed, and pictures a second.
+            state: from :meth:`begin`, or from a checkpoint whose weights and optimiser were loaded.
+            on_epoch: is called after each epoch with the state, whose last row is that epoch, and pictures a second.
             on_batch: is called after each batch with its number in the epoch.
 
         Returns:
-            The model of the best validation PSNR, as it is published: float32, clipped to [0, 1], uncompiled.
+            The state after the last epoch.
 
         Raises:
             DenoiserError: the loss is no longer finite.
         """
+        if self.done(state):
+            return state
+        every_epoch = _EveryEpoch(self, state, on_epoch, on_batch)
         # one call for all epochs: at the end of `fit`, Keras overwrites the weights with their running average
-        if not self.done():
-            self.model.fit(
-                self.batches,
-                initial_epoch=len(self.progress.history),
-                epochs=self.params.train.epochs,
-                shuffle=False,
-                verbose=0,
-                callbacks=[_EveryEpoch(self, on_epoch, on_batch)],
-            )
-        return self.published()
+        self.model.fit(
+            self.batches,
+            initial_epoch=len(state.history),
+            epochs=self.params.train.epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=[every_epoch],
+        )
+        return every_epoch.state
 
-    def published(self) -> keras.Model:
-        """The best weights so far as the model that is published."""
-        self.plain.set_weights(self.best)
+    def published(self, state: State) -> keras.Model:
+        """The model of the best validation PSNR, as it is published: float32, clipped to [0, 1], uncompiled."""
+        self.plain.set_weights(state.best)
         return export(self.plain)
 
-    def resume(self) -> Progress:
-        """Read the state of an unfinished training of the same settings, code, pairs and machine, if there is one.
+    def validated(self, state: State, loss: float) -> State:
+        """The state with one more epoch, whose training loss is given and whose weights are the network's now."""
+        # the averaged weights are what is validated and kept; training goes on from its own
+        own = self.model.get_weights()
+        if self.params.train.weight_averaging is not None:
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        averaged = self.model.get_weights()
+        self.model.set_weights(own)
+        self.plain.set_weights(averaged)
+        score = float(np.mean(validation_psnr(self.plain, self.validation)))
+        epoch = len(state.history) + 1
+        row = Epoch(epoch, loss, score, float(self.model.optimizer.learning_rate))
+        state = replace(state, history=(*state.history, row))
+        return replace(state, best=averaged, best_psnr=score, best_epoch=epoch) if score > state.best_psnr else state
 
-        A state that cannot be read, as after a power cut, is deleted with a warning.
-        """
-        # a kill between the two renames of `keep` leaves the new one, complete, under its first name
-        if not self.state.exists() and (self._beside(".new") / _PROGRESS).exists():
-            self._beside(".new").rename(self.state)
-        if not (self.state / _PROGRESS).exists():
-            return self.progress
-        fresh = self.model.get_weights()
-        try:
-            saved = json.loads((self.state / _PROGRESS).read_text())
-            with np.load(self.state / "best.npz") as file:
-                best = [file[name] for name in file.files]
-            with self.device.scope():
-                self.model.optimizer.build(self.model.trainable_variables)
-                self.model.load_weights(self.state / "training.weights.h5")
-            self.progress = Progress(**(saved | {"history": [Epoch(**row) for row in saved["history"]]}))
-            self.best = best
-        except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
-            warnings.warn(f"{self.state}: cannot be read ({error}); the training begins anew", stacklevel=2)
-            self.model.set_weights(fresh)
-            self.forget()
-        return self.progress
-
-    @property
-    def lock_file(self) -> Path:
-        """Two trainings of the same settings at once would overwrite each other's state; the second one waits."""
-        return self._beside(".lock")
-
-    def forget(self) -> None:
-        """Delete the state of a training that has ended."""
-        for folder in (self.state, self._beside(".new"), self._beside(".old")):
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def finish_epoch(self, loss: float) -> Epoch:
-        """Validate, and add the epoch to the history."""
-        epoch = len(self.progress.history) + 1
-        row = Epoch(epoch, loss, self._validate(epoch), float(self.model.optimizer.learning_rate))
-        self.progress.history.append(row)
-        return row
-
-    def done(self) -> bool:
+    def done(self, state: State) -> bool:
         """Whether all epochs are past, or the validation PSNR has not risen for too long."""
         patience = self.params.train.early_stopping
-        past = len(self.progress.history)
-        waited = past - self.progress.best_epoch
+        past = len(state.history)
+        waited = past - state.best_epoch
         return past >= self.params.train.epochs or (patience is not None and waited >= patience)
-
-    def _beside(self, suffix: str) -> Path:
-        return self.state.with_name(self.state.name + suffix)
 
     def _optimizer(self) -> keras.Optimizer:
         settings = self.params.train
@@ -199,46 +169,6 @@ class Training:
             warmup_steps=warmup,
         )
         return optimizers.build(settings, schedule, _momentum(settings.weight_averaging or 0.0, total))
-
-    def _validate(self, epoch: int) -> float:
-        # the averaged weights are what is validated and kept; training goes on from its own
-        own = self.model.get_weights()
-        if self.params.train.weight_averaging is not None:
-            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
-        averaged = self.model.get_weights()
-        self.model.set_weights(own)
-        self.plain.set_weights(averaged)
-        score = float(np.mean(validation_psnr(self.plain, self.validation)))
-        if score > self.progress.best_psnr:
-            self.progress.best_psnr, self.progress.best_epoch, self.best = score, epoch, averaged
-        return score
-
-    def keep(self) -> None:
-        """Write the state, so that a later training goes on from here."""
-        # a new folder beside the old one, complete once it has its progress.json; a kill at any moment leaves one whole
-        new, old = self._beside(".new"), self._beside(".old")
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
-        self.model.save_weights(new / "training.weights.h5")
-        np.savez(new / "best.npz", *self.best)
-        (new / _PROGRESS).write_text(json.dumps(asdict(self.progress)))
-        shutil.rmtree(old, ignore_errors=True)
-        if self.state.exists():
-            self.state.rename(old)
-        new.rename(self.state)
-        shutil.rmtree(old, ignore_errors=True)
-
-    def _key(self) -> str:
-        digest = hashlib.sha256()
-        settings = self.params.model_dump(include={"seed", "generate", "train"})
-        for part in (settings, self.model.to_json(), keras.__version__, self.device.description):
-            digest.update(json.dumps(part, sort_keys=True).encode())
-        for source in sorted(Path(__file__).parent.rglob("*.py")):
-            digest.update(source.read_bytes())
-        for pairs in (self.train, self.validation):
-            digest.update(pairs.clean.data)
-            digest.update(pairs.noisy.data)
-        return digest.hexdigest()[:16]
 
 
 def validation_psnr(model: keras.Model, pairs: Pairs, block: int = 1024) -> NDArray[np.float64]:
@@ -269,11 +199,13 @@ class _EveryEpoch(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self,
         training: Training,
-        on_epoch: Callable[[Epoch, float], None],
+        state: State,
+        on_epoch: Callable[[State, float], None],
         on_batch: Callable[[int], None],
     ) -> None:
         super().__init__()
         self.training = training
+        self.state = state
         self.on_epoch = on_epoch
         self.on_batch = on_batch
 
@@ -293,7 +225,6 @@ class _EveryEpoch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         speed = self.training.batches.pictures / (time.monotonic() - self.began)
-        row = self.training.finish_epoch(float((logs or {})["loss"]))
-        self.on_epoch(row, speed)
-        self.training.keep()
-        self.model.stop_training = self.training.done()
+        self.state = self.training.validated(self.state, float((logs or {})["loss"]))
+        self.on_epoch(self.state, speed)
+        self.model.stop_training = self.training.done(self.state)

@@ -7,10 +7,10 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from svhn_denoiser.training.fitting import Epoch
+from svhn_denoiser.training.resuming import Epoch
 
 
-class TrainingProgress:
+class ProgressLine:
     """Prints to standard output; a bar is shown on a terminal only."""
 
     def __init__(self, epochs: int, batches: int, console: Console | None = None) -> None:

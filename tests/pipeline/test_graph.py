@@ -18,8 +18,8 @@ GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 
 # Code that every stage uses and that decides none of their outputs: reading settings, ending with a message, speaking
-# to MLflow, showing progress, keeping TensorFlow quiet, waiting for another process, and where files are, which the
-# graph says itself.
+# to MLflow, resuming a training with the same result, showing progress, keeping TensorFlow quiet, waiting for another
+# process, and where files are, which the graph says itself.
 DECIDES_NOTHING = {
     "errors.py",
     "locks.py",
@@ -29,12 +29,14 @@ DECIDES_NOTHING = {
     "params_words.py",
     "paths.py",
     "program.py",
+    "tracking/dependencies.py",
     "tracking/lineage.py",
     "tracking/location.py",
     "tracking/runs.py",
     "tracking/store.py",
     "tracking/tags.py",
     "training/progress_line.py",
+    "training/resuming.py",
 }
 
 # which stages a setting is a parameter of, by the longest prefix that fits

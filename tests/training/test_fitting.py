@@ -1,4 +1,4 @@
-"""Training: it learns, it is deterministic, it goes on where it stopped, and it says when it cannot."""
+"""Training: it learns, it is deterministic, and it says when it cannot."""
 
 import io
 import subprocess
@@ -13,53 +13,40 @@ from svhn_denoiser.evaluation.metrics import psnr
 from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.networks.inference import denoise
 from svhn_denoiser.networks.model_file import save
-from svhn_denoiser.noise import add_noise
-from svhn_denoiser.pairs import Pairs, as_bytes, as_float
+from svhn_denoiser.pairs import Pairs, as_float
 from svhn_denoiser.training import device
 from svhn_denoiser.training.batches import Batches
-from svhn_denoiser.training.fitting import Epoch, Training, samples, validation_psnr
+from svhn_denoiser.training.fitting import Training, samples, validation_psnr
 from svhn_denoiser.training.losses import LOSSES
-from svhn_denoiser.training.progress_line import TrainingProgress
+from svhn_denoiser.training.progress_line import ProgressLine
+from svhn_denoiser.training.resuming import Epoch, State
 from tests.example_settings import changed
-
-
-class Killed(BaseException):
-    """Stands for a process that ends in the middle."""
 
 
 def nothing(*_: object) -> None:
     """Is told, and does nothing."""
 
 
-@pytest.fixture(scope="module")
-def pairs(pictures, settings):
-    def noised(clean, split):
-        noisy = add_noise(
-            as_float(clean), settings.generate.noise, seed=settings.seed, split=split, indices=range(len(clean))
-        )
-        return Pairs(as_bytes(noisy), clean, np.zeros(len(clean), np.uint8))
-
-    return noised(pictures[:200], "train"), noised(pictures[200:], "validation")
-
-
-@pytest.fixture(scope="module")
-def small(settings):
-    """A small network, trained for a few steps."""
-    return changed(settings, train__width=8, train__epochs=4, train__batch_size=20, train__learning_rate=0.005)
-
-
-def training(settings, pairs, folder) -> Training:
+def training(settings, pairs) -> Training:
     train, validation = pairs
-    return Training(settings, train, validation, device.choose(settings.train), folder)
+    return Training(settings, train, validation, device.choose(settings.train))
 
 
-def trained_bytes(settings, pairs, folder) -> bytes:
-    save(training(settings, pairs, folder).run(nothing, nothing), folder / "model.keras")
-    return (folder / "model.keras").read_bytes()
+def trained(one: Training, on_epoch=nothing):
+    return one.run(one.begin(), on_epoch, nothing)
 
 
-def test_it_learns_to_denoise(small, pairs, tmp_path):
-    model = training(changed(small, train__epochs=10), pairs, tmp_path).run(nothing, nothing)
+def model_of(one: Training):
+    return one.published(trained(one))
+
+
+def trained_bytes(settings, pairs, file) -> bytes:
+    save(model_of(training(settings, pairs)), file)
+    return file.read_bytes()
+
+
+def test_it_learns_to_denoise(small, pairs):
+    model = model_of(training(changed(small, train__epochs=10), pairs))
     _, validation = pairs
     noisy, clean = as_float(validation.noisy), as_float(validation.clean)
     assert psnr(clean, denoise(model, noisy)).mean() > psnr(clean, noisy).mean() + 2
@@ -67,104 +54,43 @@ def test_it_learns_to_denoise(small, pairs, tmp_path):
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(small, pairs, tmp_path):
     short = changed(small, train__epochs=2)
-    first = trained_bytes(short, pairs, tmp_path / "1")
-    assert trained_bytes(short, pairs, tmp_path / "2") == first
-    assert trained_bytes(changed(short, seed=5), pairs, tmp_path / "3") != first
+    first = trained_bytes(short, pairs, tmp_path / "1.keras")
+    assert trained_bytes(short, pairs, tmp_path / "2.keras") == first
+    assert trained_bytes(changed(short, seed=5), pairs, tmp_path / "3.keras") != first
 
 
-def test_an_interrupted_training_ends_with_the_same_bytes_as_one_that_was_not(small, pairs, tmp_path):
-    uninterrupted = trained_bytes(small, pairs, tmp_path / "a")
+def test_the_best_epoch_is_kept_not_the_last(small, pairs):
+    one = training(changed(small, train__epochs=6), pairs)
 
-    def kill_in_epoch_3(batch: int) -> None:
-        if len(first.progress.history) == 2 and batch == 4:
-            raise Killed
-
-    first = training(small, pairs, tmp_path / "b")
-    with pytest.raises(Killed):
-        first.run(nothing, kill_in_epoch_3)
-    second = training(small, pairs, tmp_path / "b")
-    assert [row.epoch for row in second.resume().history] == [1, 2]
-    assert second.progress.resumed
-    save(second.run(nothing, nothing), tmp_path / "b.keras")
-    assert (tmp_path / "b.keras").read_bytes() == uninterrupted
-    second.forget()
-    assert not training(small, pairs, tmp_path / "b").resume().resumed
-
-
-@pytest.mark.parametrize(
-    "change", [{"seed": 1}, {"train__learning_rate": 0.001}, {"train__loss": "mse"}, {"generate__noise__strength": 0.2}]
-)
-def test_other_settings_never_go_on_from_a_state(small, pairs, tmp_path, change):
-    first = training(small, pairs, tmp_path)
-    first.keep()
-    assert training(changed(small, **change), pairs, tmp_path).state != first.state
-
-
-def test_a_kill_while_the_state_is_written_leaves_the_one_before(small, pairs, tmp_path, monkeypatch):
-    one = training(changed(small, train__epochs=1), pairs, tmp_path)
-    one.run(nothing, nothing)
-    monkeypatch.setattr(np, "savez", lambda *_: (_ for _ in ()).throw(Killed))
-    with pytest.raises(Killed):
-        one.keep()
-    again = training(changed(small, train__epochs=1), pairs, tmp_path)
-    assert len(again.resume().history) == 1
-
-
-def test_a_kill_between_the_renames_loses_nothing(small, pairs, tmp_path):
-    one = training(changed(small, train__epochs=1), pairs, tmp_path)
-    one.run(nothing, nothing)
-    one.state.rename(one.state.with_name(f"{one.state.name}.new"))
-    again = training(changed(small, train__epochs=1), pairs, tmp_path)
-    assert len(again.resume().history) == 1
-
-
-@pytest.mark.parametrize("name", ["progress.json", "best.npz", "training.weights.h5"])
-def test_a_damaged_state_is_deleted_with_a_warning(small, pairs, tmp_path, name):
-    one = training(changed(small, train__epochs=1), pairs, tmp_path)
-    one.keep()
-    (one.state / name).write_bytes(b"\0" * 100)
-    again = training(changed(small, train__epochs=1), pairs, tmp_path)
-    fresh = again.model.get_weights()
-    with pytest.warns(UserWarning, match="cannot be read.*begins anew"):
-        assert not again.resume().resumed
-    assert not again.state.exists()
-    for before, after in zip(fresh, again.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(before, after)
-
-
-def test_the_best_epoch_is_kept_not_the_last(small, pairs, tmp_path):
-    one = training(changed(small, train__epochs=6), pairs, tmp_path)
-
-    def spoil(row: Epoch, speed: float) -> None:
-        if row.epoch == 3:
+    def spoil(state: State, speed: float) -> None:
+        if state.history[-1].epoch == 3:
             one.model.set_weights([weight * 1.3 for weight in one.model.get_weights()])
 
-    model = one.run(spoil, nothing)
-    scores = [row.validation_psnr for row in one.progress.history]
-    assert one.progress.best_psnr == max(scores)
-    assert one.progress.best_epoch == 1 + int(np.argmax(scores)) < 6
-    assert validation_psnr(model, pairs[1]).mean() == pytest.approx(max(scores), abs=1e-3)
+    state = trained(one, spoil)
+    scores = [row.validation_psnr for row in state.history]
+    assert state.best_psnr == max(scores)
+    assert state.best_epoch == 1 + int(np.argmax(scores)) < 6
+    assert validation_psnr(one.published(state), pairs[1]).mean() == pytest.approx(max(scores), abs=1e-3)
 
 
-def test_early_stopping_ends_a_training_that_no_longer_improves(small, pairs, tmp_path):
+def test_early_stopping_ends_a_training_that_no_longer_improves(small, pairs):
     # a rate of almost nothing: the first epoch stays the best, or close to it
     idle = changed(small, train__epochs=30, train__learning_rate=1e-12, train__early_stopping=2)
-    one = training(idle, pairs, tmp_path)
-    one.run(nothing, nothing)
-    assert len(one.progress.history) == one.progress.best_epoch + 2 < 30
+    state = trained(training(idle, pairs))
+    assert len(state.history) == state.best_epoch + 2 < 30
 
 
-def test_a_loss_that_is_not_finite_stops_with_advice(small, pairs, tmp_path):
-    one = training(small, pairs, tmp_path)
+def test_a_loss_that_is_not_finite_stops_with_advice(small, pairs):
+    one = training(small, pairs)
     one.model.set_weights([np.full_like(weight, np.nan) for weight in one.model.get_weights()])
     with pytest.raises(DenoiserError, match=r"loss is nan in epoch 1, batch 1.*Lower train\.learning_rate"):
-        one.run(nothing, nothing)
+        trained(one)
 
 
-def test_mixed_precision_trains_and_publishes_float32(small, pairs, tmp_path):
+def test_mixed_precision_trains_and_publishes_float32(small, pairs):
     mixed = changed(small, train__epochs=1, train__precision="mixed_bfloat16")
     try:
-        model = training(mixed, pairs, tmp_path).run(nothing, nothing)
+        model = model_of(training(mixed, pairs))
     finally:
         keras.config.set_dtype_policy("float32")
     assert {weight.dtype.name for weight in map(np.asarray, model.get_weights())} == {"float32"}
@@ -185,23 +111,31 @@ def test_several_devices_share_the_work(small, pairs, tmp_path):
 import sys
 from pathlib import Path
 import numpy as np
-from svhn_denoiser.backend import keras
+from svhn_denoiser.networks.backend import keras
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from svhn_denoiser.device import Device
+from svhn_denoiser.training.device import Device
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
-from svhn_denoiser.training import Training
+from svhn_denoiser.training.fitting import Training
+from svhn_denoiser.training.resuming import Checkpoint
 params = Params.model_validate_json(sys.argv[1])
 data = np.load(sys.argv[2])
 train = Pairs(data["noisy"], data["clean"], data["digits"])
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 assert strategy.num_replicas_in_sync == 2
-training = Training(params, train, train, Device("cpu", ("CPU", "CPU"), strategy), Path(sys.argv[3]))
-training.run(lambda row, speed: print(row.validation_psnr), lambda batch: None)
-resumed = Training(params, train, train, Device("cpu", ("CPU", "CPU"), strategy), Path(sys.argv[3]))
-assert resumed.resume().resumed
+device = Device("cpu", ("CPU", "CPU"), strategy)
+training = Training(params, train, train, device)
+checkpoint = Checkpoint(Path(sys.argv[3]), "key")
+def on_epoch(state, speed):
+    print(state.history[-1].validation_psnr)
+    checkpoint.write(state, training.save)
+training.run(training.begin(), on_epoch, lambda batch: None)
+resumed = Training(params, train, train, device)
+assert checkpoint.read(resumed.begin(), resumed.load, lambda text: None).resumed
+for one, other in zip(training.model.optimizer.variables, resumed.model.optimizer.variables, strict=True):
+    np.testing.assert_array_equal(one, other)
 """
     train, _ = pairs
     np.savez(tmp_path / "pairs.npz", noisy=train.noisy, clean=train.clean, digits=train.digits)
@@ -294,8 +228,11 @@ class TestLosses:
 
 def test_the_progress_line_says_epoch_loss_psnr_speed_and_time_left():
     written = io.StringIO()
-    with TrainingProgress(20, 100, Console(file=written, width=200)) as progress:
-        progress.batch(100)
-        progress.epoch(Epoch(3, 0.00123, 31.25, 0.001), best=True, speed=412.3)
-    line = written.getvalue().strip()
-    assert line.startswith("epoch  3/20  loss 0.00123  validation 31.25 dB*  412 pictures/s  0:00 left")
+    with ProgressLine(20, 100, Console(file=written, width=200)) as line:
+        line.batch(100)
+        line.epoch(Epoch(3, 0.00123, 31.25, 0.001), best=True, speed=412.3)
+    assert (
+        written.getvalue()
+        .strip()
+        .startswith("epoch  3/20  loss 0.00123  validation 31.25 dB*  412 pictures/s  0:00 left")
+    )
