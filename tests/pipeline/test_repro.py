@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import subprocess
-import time
+import sys
 
 import pytest
 
@@ -40,6 +40,29 @@ def mlflow_run(clone, run_id: str):
     from mlflow import MlflowClient
 
     return MlflowClient(f"sqlite:///{clone.folder}/mlflow.db").get_run(run_id)
+
+
+def killed_at(clone, beginning: str) -> list[str]:
+    """Kill `dvc repro train`, all its processes at once, when it prints a line that begins so; the lines until then."""
+    process = subprocess.Popen(
+        ["dvc", "repro", "train"],
+        cwd=clone.folder,
+        env=clone.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    lines = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith(beginning):
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+    process.communicate()
+    assert lines[-1].startswith(beginning), "".join(lines)
+    return lines
 
 
 def test_every_file_of_the_contract_is_there_and_git_sees_only_the_lock(finished):
@@ -146,24 +169,10 @@ def test_a_killed_training_goes_on_in_the_same_run_with_the_same_result(copy):
     whole = copy.folder.with_name("whole")
     subprocess.run(["cp", "-r", str(copy.folder), str(whole)], check=True)
 
-    process = subprocess.Popen(
-        ["dvc", "repro", "train"],
-        cwd=copy.folder,
-        env=copy.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    for line in process.stdout:
-        if line.startswith("epoch  3/12"):
-            os.killpg(process.pid, signal.SIGKILL)
-            break
-    process.wait()
-    time.sleep(0.5)
+    killed_at(copy, "epoch  3/12")
     # DVC's own locks name the process that was killed; it takes them over
     output = copy.run("dvc", "repro", "train")
-    assert "going on after epoch" in output
+    assert "resuming after epoch" in output
     run = mlflow_run(copy, read(copy, "reports/run.json")["run_id"])
     assert run.data.tags["resumed"] == "yes"
     assert run.info.status == "FINISHED"
@@ -176,6 +185,64 @@ def test_a_killed_training_goes_on_in_the_same_run_with_the_same_result(copy):
 
     subprocess.run(["dvc", "repro", "train"], cwd=whole, env=copy.environment(), check=True, capture_output=True)
     assert (copy.folder / "models/denoiser.keras").read_bytes() == (whole / "models/denoiser.keras").read_bytes()
+
+
+def test_a_training_killed_before_dvc_records_it_is_published_again_without_an_epoch(copy):
+    from mlflow import MlflowClient
+
+    copy.set(train__epochs="3")
+    recorded = (copy.folder / "dvc.lock").read_bytes()
+    killed_at(copy, "best: epoch")
+    assert (copy.folder / "dvc.lock").read_bytes() == recorded
+    results = {
+        name: (copy.folder / name).read_bytes()
+        for name in ("models/denoiser.keras", "reports/history.csv", "reports/run.json")
+    }
+
+    output = copy.run("dvc", "repro")
+    assert "its result was not recorded: writing it again" in output
+    assert "epoch 1/3" not in output
+    assert {name: (copy.folder / name).read_bytes() for name in results} == results
+    client = MlflowClient(f"sqlite:///{copy.folder}/mlflow.db")
+    experiment = client.get_experiment_by_name("svhn-denoiser")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FINISHED"
+    assert sorted(point.step for point in client.get_metric_history(run.info.run_id, "loss")) == [1, 2, 3]
+    assert len(client.search_model_versions("name = 'svhn-denoiser'")) == 1
+    # recorded by now: nothing is left, and who trains again by force really does
+    assert list((copy.folder / ".resume").iterdir()) == []
+    assert "epoch 1/3" in copy.run("dvc", "repro", "--force", "--single-item", "train")
+
+
+def test_editing_what_training_does_not_depend_on_resumes_it_and_editing_the_noise_does_not(copy):
+    copy.set(train__epochs="12")
+    killed_at(copy, "epoch  3/12")
+    for name in ("drift/words.py", "report/html.py"):
+        file = copy.folder / "svhn_denoiser" / name
+        text = file.read_text()
+        file.write_text(text.replace('"""', '"""Edited. ', 1))
+    lines = killed_at(copy, "epoch  6/12")
+    assert any(line.startswith("resuming after epoch") for line in lines)
+    assert not any(line.startswith("epoch  1/12") for line in lines)
+    with (copy.folder / "svhn_denoiser/noise.py").open("a") as file:
+        file.write("# edited\n")
+    assert not any(line.startswith("resuming") for line in killed_at(copy, "epoch  1/12"))
+
+
+def test_other_pictures_of_the_same_size_never_resume_a_training_whatever_the_lock_says(copy):
+    copy.set(train__epochs="12")
+    killed_at(copy, "epoch  3/12")
+    (copy.folder / "data/noisy/train/clean.npy").chmod(0o644)
+    path = copy.folder / "data/noisy/train/clean.npy"
+    changed = bytearray(path.read_bytes())
+    changed[-1] ^= 1
+    path.unlink()
+    path.write_bytes(changed)
+    # by hand, as `dvc repro` would make the pairs anew; dvc.lock still names the hash of the old ones
+    command = [sys.executable, "-m", "stages.train"]
+    done = subprocess.run(command, cwd=copy.folder, env=copy.environment(), capture_output=True, text=True, check=True)
+    assert "resuming" not in done.stdout
+    assert "epoch  1/12" in done.stdout
 
 
 def test_two_clones_make_the_same_bytes(finished, copy):
