@@ -21,8 +21,8 @@ def code_hash(stage: str, graph: Path = DVC_YAML) -> str:
         deps = stages[stage]["deps"]
     except FileNotFoundError:
         raise DenoiserError(f"{graph}: no such file. Run this in the repository's own folder.") from None
-    except (YAMLError, KeyError, TypeError) as error:
-        raise DenoiserError(f"{graph}: has no readable stage {stage} ({error}). Restore it from git.") from None
+    except (YAMLError, KeyError, TypeError):
+        raise DenoiserError(f"{graph}: has no stage {stage} that can be read. Restore the file from git.") from None
     made = [Path(name) for other in stages.values() for name in _names(other, "outs") + _names(other, "metrics")]
     digest = hashlib.sha256()
     for dep in sorted(map(str, deps)):
