@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import write_text
 from svhn_denoiser.paths import NOISY
 from svhn_denoiser.registry import chosen_model
-from svhn_denoiser.terminal import AsJson, err, out, print_json
+from svhn_denoiser.terminal import AsJson, err, print_json
 
 if TYPE_CHECKING:
     import keras
@@ -28,34 +26,36 @@ if TYPE_CHECKING:
 # the exit code for pictures that are not as in training
 DRIFT = 3
 
-_TRAINING = NOISY
-_STYLES = {"drift": "bold", "perhaps": "", "slight": "", "same": "dim"}
+
+Pictures = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PICTURES...",
+        help="Files, folders of them, and SVHN-format .mat files; larger pictures are cut into 32x32 crops.",
+        show_default=False,
+    ),
+]
+Clean = Annotated[
+    bool,
+    typer.Option("--clean", help="Compare with the clean training pictures: for what is to become training data."),
+]
+Reference = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER-OR-MAT", help="Compare with these pictures instead.", show_default=False),
+]
+Model = Annotated[str | None, typer.Option(metavar="URI-OR-FILE", help=chosen_model.OPTION_HELP, show_default=False)]
+Page = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", dir_okay=False, help="Write the answer as an HTML page, too.", show_default=False),
+]
 
 
 def drift(
-    pictures: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="PICTURES...",
-            help="Files, folders of them, and SVHN-format .mat files; larger pictures are cut into 32x32 crops.",
-            show_default=False,
-        ),
-    ],
-    clean: Annotated[
-        bool,
-        typer.Option("--clean", help="Compare with the clean training pictures: for what is to become training data."),
-    ] = False,
-    reference: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER-OR-MAT", help="Compare with these pictures instead.", show_default=False),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="URI-OR-FILE", help=chosen_model.OPTION_HELP, show_default=False)
-    ] = None,
-    page: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", dir_okay=False, help="Write the answer as an HTML page, too.", show_default=False),
-    ] = None,
+    pictures: Pictures,
+    clean: Clean = False,
+    reference: Reference = None,
+    model: Model = None,
+    page: Page = None,
     as_json: AsJson = False,
 ) -> None:
     """Say whether the model was trained for these pictures.
@@ -68,40 +68,58 @@ def drift(
     """
     if clean and reference:
         raise typer.BadParameter("--clean and --reference exclude each other.")
-    # SciPy, scikit-image and matplotlib take seconds
-    from svhn_denoiser.drift import words
+    incoming, training = _read(pictures, reference, clean)
+    found, name = _examine(training, incoming, model)
+    # the model was trained for the noisy training pictures, and for no others
+    _tell(found, name, training.name if clean or reference else None, page, as_json)
+    if found.drift:
+        raise typer.Exit(DRIFT)
+    if incoming.unreadable or training.unreadable:
+        raise typer.Exit(1)
+
+
+# SciPy, scikit-image and matplotlib take seconds: they are imported below, once the call is known to make sense
+
+
+def _read(pictures: list[Path], reference: Path | None, clean: bool) -> "tuple[Collection, Collection]":
+    """What is in question, and what it is compared with; says which pictures cannot be read."""
     from svhn_denoiser.drift.collection import read
-    from svhn_denoiser.drift.examination import examine
 
     with _progress() as advance:
         incoming = read(pictures, advance=advance)
         training = read([reference], advance=advance) if reference else _training(clean)
-    unreadable = incoming.unreadable + training.unreadable
-    for error in unreadable:
+    for error in incoming.unreadable + training.unreadable:
         typer.echo(f"error: {error}", err=True)
+    return incoming, training
+
+
+def _examine(training: "Collection", incoming: "Collection", model: str | None) -> "tuple[Examination, str | None]":
+    """What was found, and the name of the model that helped."""
+    from svhn_denoiser.drift.examination import examine
+
     with _model(model) as (denoise, name):
-        found = examine(training, incoming, denoise)
-    # the model was trained for the noisy training pictures, and for no others
-    compared = training.name if clean or reference else None
+        return examine(training, incoming, denoise), name
+
+
+def _tell(found: "Examination", name: str | None, reference: str | None, page: Path | None, as_json: bool) -> None:
+    """The answer, as a page, as JSON or as a table."""
+    from svhn_denoiser.drift import table, words
+
     if page:
         from svhn_denoiser.drift.page import render
 
-        write_text(page, render(found, compared, name))
+        write_text(page, render(found, reference, name))
     if as_json:
-        print_json(words.as_json(found, compared, name))
+        print_json(words.as_json(found, reference, name))
     else:
-        _print(found, compared)
-    if found.drift:
-        raise typer.Exit(DRIFT)
-    if unreadable:
-        raise typer.Exit(1)
+        table.show(found, reference)
 
 
 def _training(clean: bool) -> "Collection":
     from svhn_denoiser.drift.collection import read_training
     from svhn_denoiser.tracking.location import repository_root
 
-    folder = repository_root() / _TRAINING
+    folder = repository_root() / NOISY
     if not folder.is_dir():
         raise DenoiserError(
             f"{folder}: no such folder. `dvc repro generate` makes the training pictures; --reference names other "
@@ -141,29 +159,3 @@ def _progress() -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("", total=None)
         yield lambda: progress.advance(task)
-
-
-def _print(found: "Examination", reference: str | None) -> None:
-    from svhn_denoiser.drift import words
-
-    # fits into 80 columns
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("measured", "training", "incoming", "differs", "at least", "p", "verdict"):
-        table.add_column(name, justify="left" if name in {"measured", "verdict"} else "right", no_wrap=True)
-    for finding in found.findings:
-        middles = ["" if value is None else f"{value:.3f}" for value in words.middles(finding)]
-        bounds = [f"{value:.2f}" for value in (finding.statistic, finding.at_least)]
-        style = _STYLES[finding.state]
-        table.add_row(finding.feature.name, *middles, *bounds, words.p_value(finding), finding.state, style=style)
-    incoming, training = found.incoming, found.training
-    out.print(
-        f"{incoming.found:,} pictures ({len(incoming.pictures):,} crops looked at) beside {training.name} "
-        f"({training.found:,}, {len(training.pictures):,} looked at)",
-        markup=False,
-        highlight=False,
-    )
-    out.print(table)
-    for finding in found.findings:
-        if finding.state in {"drift", "perhaps"}:
-            out.print(f"{finding.feature.name}: {words.verdict(finding)}", markup=False, highlight=False)
-    out.print(words.headline(found, reference), style="bold", markup=False, highlight=False)

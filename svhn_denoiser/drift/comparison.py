@@ -4,11 +4,6 @@ Each difference is given with a lower bound: so large it is at least, with 99 % 
 (Bonferroni). It counts as drift if that bound is above what is tolerated, since of thousands of pictures differences
 are certain that no model minds: SVHN's own test pictures differ from its training pictures. The p-values (Holm 1979)
 are those of no difference at all.
-
-Neighbours are crops of one house number, or of one picture, and alike: N of them tell as much as N / d independent
-ones, where d is the design effect (Kish 1965). It is measured by batch means: how much more do the sums over blocks of
-neighbours vary than they would if all pictures were independent? Incoming pictures are taken to be as much alike as
-the training pictures at least, because an order by chance would hide it.
 """
 
 from collections.abc import Sequence
@@ -21,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, ks_2samp, kstwo, mannwhitneyu, multivariate_normal, norm, rankdata
 
 from svhn_denoiser.drift.features import Feature
+from svhn_denoiser.drift.neighbours import FEWEST_ORIGINS, blocks_of, design_effect
 from svhn_denoiser.errors import DenoiserError
 
 Floats = NDArray[np.float64]
@@ -39,15 +35,11 @@ TOLERATED: dict[Kind, float] = {"feature": 0.25, "together": 0.76, "outliers": 0
 # crops; with fewer, even a difference of 1, the largest there is, could be chance, if they are as alike as SVHN's are
 FEWEST = 20
 FEWEST_TRAINING = 200
-# pictures that the crops come from, and blocks to measure their likeness with
-FEWEST_ORIGINS = 10
+# blocks to measure their likeness with
 _FEWEST_BLOCKS = 5
 # below, the classifier would guess its covariances
 _FEWEST_TOGETHER = 100
 
-# Neighbours a block. Measured on SVHN's training file: features are correlated up to three pictures apart (0.5, 0.15,
-# 0.03), and the design effect is 2.1 with blocks of 16, 2.3 with 64
-_NEIGHBOURS = 16
 _FOLDS = 5
 _SHRINKAGE = 50  # pictures
 _EXTREME = 0.001
@@ -68,7 +60,7 @@ class Sample:
     @cached_property
     def blocks(self) -> NDArray[np.intp]:
         """Which block of neighbours each crop belongs to."""
-        return _blocks(self.origins)
+        return blocks_of(self.origins)
 
     @cached_property
     def whole(self) -> bool:
@@ -129,7 +121,7 @@ def check_enough(origins: NDArray[np.intp], what: str, fewest: int) -> None:
         DenoiserError: there are too few crops, or they are from too few pictures.
     """
     crops, pictures = len(origins), len(np.unique(origins))
-    if crops < fewest or pictures < FEWEST_ORIGINS or _blocks(origins).max() + 1 < _FEWEST_BLOCKS:
+    if crops < fewest or pictures < FEWEST_ORIGINS or blocks_of(origins).max() + 1 < _FEWEST_BLOCKS:
         raise DenoiserError(
             f"{what}: too few pictures to tell drift from chance: {crops:,} crops of 32x32 from {pictures:,} pictures. "
             f"At least {fewest} crops from {FEWEST_ORIGINS} pictures are needed, and not most of them from one: crops "
@@ -255,32 +247,10 @@ class _Pair:
         self, old: Floats, new: Floats, chosen: NDArray[np.bool_] | slice = slice(None)
     ) -> tuple[float, float]:
         """How many independent crops the training crops, and the incoming ones, are worth."""
-        many, few = _design_effect(old, self._old.blocks[chosen]), _design_effect(new, self._new.blocks)
+        many, few = design_effect(old, self._old.blocks[chosen]), design_effect(new, self._new.blocks)
         if self._old.whole:
             few = max(few, many)
         return len(old) / many, len(new) / few
-
-
-def _blocks(origins: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Numbers of blocks, from 0 on: of 16 crops or more, of fewer where there are few, no picture in two of them."""
-    size = int(np.clip(len(origins) // FEWEST_ORIGINS, 1, _NEIGHBOURS))
-    counts = np.unique(origins, return_counts=True)[1]
-    block, held, numbers = -1, size, []
-    for count in counts:
-        if held >= size or count >= size:
-            block, held = block + 1, 0
-        held += count
-        numbers.append(block)
-    return np.repeat(np.array(numbers, np.intp), counts)
-
-
-def _design_effect(values: Floats, blocks: NDArray[np.intp]) -> float:
-    centred = values - values.mean()
-    expected = np.square(centred).sum()
-    sums = np.bincount(np.unique(blocks, return_inverse=True)[1], weights=centred)
-    if expected == 0:  # all alike: no more than one a block
-        return len(values) / len(sums)
-    return float(max(1.0, np.square(sums).sum() / expected * len(sums) / (len(sums) - 1)))
 
 
 def _gaussians(old: Floats, new: Floats) -> tuple[Any, Any]:
