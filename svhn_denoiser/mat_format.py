@@ -1,26 +1,39 @@
 """SVHN's file format: MATLAB 5 with `X` uint8 (32, 32, 3, N) and `y` uint8 (N, 1), the digit zero labelled 10.
 
-Why not simply scipy.io.loadmat: it holds all pictures at once. Measured on random files of the official sizes, a
-process that walks the pictures peaks at 111 MiB here, whatever the size; with loadmat at 266 MiB for the training set
-(73,257 pictures) and at 1,607 MiB for the extra set (531,131), more than the pipeline may take.
+Why not simply scipy.io.loadmat: a flipped bit can crash it, and it holds all pictures at once. Measured on random files
+of the official sizes, a process that walks the pictures peaks at 111 MiB here, whatever the size; with loadmat at 266
+MiB for the training set (73,257 pictures) and at 1,607 MiB for the extra set (531,131), more than a stage may take.
 
-The format is MathWorks' "MAT-File Format", version 5: a header of 128 bytes, then elements of an 8-byte tag (type and
-length) and a body. A compressed variable is one element whose body is a zlib stream of the plain one. `X` is stored
-with its first axis fastest, so picture after picture is contiguous: it can be read and written in pieces.
+Of the format (`mat_elements` reads it) as much is known here as SVHN needs. `X` is stored with its first axis fastest,
+so picture after picture is contiguous: it can be read and written in pieces. Either byte order, plain or compressed.
 """
 
+import os
 import struct
-import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import whole
+from svhn_denoiser.mat_elements import (
+    HEADER_LENGTH,
+    INT8,
+    INT32,
+    MATRIX,
+    ORDERS,
+    UINT8,
+    UINT32,
+    CutOffError,
+    DamagedError,
+    Values,
+    Variable,
+    variables,
+)
 
 Pictures = NDArray[np.uint8]
 Digits = NDArray[np.uint8]
@@ -30,12 +43,12 @@ _BYTES = SIDE * SIDE * 3  # of one picture
 # the format's own limit is 2**31 bytes a variable
 MOST_PICTURES = (2**31 - 1) // _BYTES
 
-_HEADER_LENGTH = 128
-_ENDINGS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}  # the header's last bytes: version 5, and the byte order
-_MATRIX, _COMPRESSED = 14, 15
-_INT8, _UINT8, _INT32, _UINT32 = 1, 2, 5, 6
 _UINT8_CLASS = 9
-_CHUNK = 1 << 16
+
+
+def count(path: Path) -> int:
+    """How many pictures a file holds; raises what :func:`check` raises."""
+    return check(path)
 
 
 def check(path: Path) -> int:
@@ -47,48 +60,20 @@ def check(path: Path) -> int:
     Raises:
         DenoiserError: naming the file and what is wrong with it.
     """
-    _check_whole(path)
-    try:
-        variables = {name: (tuple(shape), kind) for name, shape, kind in scipy.io.whosmat(path)}
-    except Exception as error:  # SciPy raises nearly anything on damaged bytes
-        raise _damaged(path, error) from error
-    missing = [name for name in ("X", "y") if name not in variables]
-    if missing:
-        found = ", ".join(variables) or "nothing"
-        raise DenoiserError(
-            f"{path}: has no variable {' and no variable '.join(missing)}; found: {found}. "
-            "SVHN's cropped-digits files hold the pictures as X and the labels as y."
-        )
-    for name, (_, kind) in sorted(variables.items()):
-        if name in {"X", "y"} and kind != "uint8":
-            raise DenoiserError(f"{path}: {name} is of type {kind}; expected uint8.")
-    (pictures, _), (labels, _) = variables["X"], variables["y"]
-    if len(pictures) != 4 or pictures[:3] != (SIDE, SIDE, 3):
-        raise DenoiserError(
-            f"{path}: X has the shape {pictures}; expected (32, 32, 3, N): rows, columns, RGB, pictures."
-        )
-    if pictures[3] == 0:
-        raise DenoiserError(f"{path}: holds no pictures: X has the shape {pictures}.")
-    if len(labels) != 2 or labels[1] != 1:
-        raise DenoiserError(f"{path}: y has the shape {labels}; expected ({pictures[3]}, 1): one label a picture.")
-    if labels[0] != pictures[3]:
-        raise DenoiserError(f"{path}: X holds {pictures[3]:,} pictures and y {labels[0]:,} labels; expected as many.")
-    wrong = [int(label) for label in np.unique(_load(path, "y")) if not 1 <= label <= 10]
-    if wrong:
-        shown = ", ".join(map(str, wrong[:5])) + (", ..." if len(wrong) > 5 else "")
-        raise DenoiserError(f"{path}: y holds the label {shown}; expected 1 to 10, where 10 is the digit zero.")
-    return int(pictures[3])
-
-
-def count(path: Path) -> int:
-    """How many pictures a file holds; raises what :func:`check` raises."""
-    return check(path)
+    return len(read_digits(path))
 
 
 def read_digits(path: Path) -> Digits:
     """All digits of a file: uint8 (N,), 0 to 9. Raises what :func:`check` raises."""
-    check(path)
-    return (_load(path, "y")[:, 0] % 10).astype(np.uint8)
+    with _opened(path) as (file, order, _, y):
+        values = Values(file, y, order)
+        labels = np.frombuffer(values.read(y.shape[0]), np.uint8)
+        values.finish()
+    wrong = [int(label) for label in np.unique(labels) if not 1 <= label <= 10]
+    if wrong:
+        shown = ", ".join(map(str, wrong[:5])) + (", ..." if len(wrong) > 5 else "")
+        raise DenoiserError(f"{path}: y holds the label {shown}; expected 1 to 10, where 10 is the digit zero.")
+    return labels % 10
 
 
 def blocks(path: Path, size: int = 4096) -> Iterator[Pictures]:
@@ -100,23 +85,13 @@ def blocks(path: Path, size: int = 4096) -> Iterator[Pictures]:
         DenoiserError: as :func:`check`, and where the pictures' bytes are damaged, possibly after some blocks.
     """
     total = check(path)
-    with path.open("rb") as file:
-        try:
-            stream = _pixels(file, total)
-        except (zlib.error, EOFError):
-            stream = None
-        if stream is None:  # big-endian, or another layout that only SciPy knows; it also says what is damaged
-            yield from _blocks_in_memory(path, size)
-            return
+    with _opened(path) as (file, order, x, _):
+        values = Values(file, x, order)
         for start in range(0, total, size):
             n = min(size, total - start)
-            try:
-                values = stream.read(n * _BYTES)
-                if start + n == total:
-                    stream.finish()
-            except (zlib.error, EOFError) as error:
-                raise _damaged(path, error) from error
-            columns = np.frombuffer(values, np.uint8).reshape(n, 3, SIDE, SIDE)
+            columns = np.frombuffer(values.read(n * _BYTES), np.uint8).reshape(n, 3, SIDE, SIDE)
+            if start + n == total:
+                values.finish()
             yield np.ascontiguousarray(columns.transpose(0, 3, 2, 1))
 
 
@@ -155,35 +130,69 @@ def write(path: Path, pictures: Pictures | Iterable[Pictures], digits: Digits) -
     with whole(path) as unfinished, unfinished.open("wb") as file:
         # SciPy's and MATLAB's headers name the date, which would change the file's hash every day
         text = b"MATLAB 5.0 MAT-file, written by svhn-denoiser"
-        file.write(text.ljust(_HEADER_LENGTH - 4) + b"\x00\x01IM")
+        file.write(text.ljust(HEADER_LENGTH - 4) + b"\x00\x01IM")
         _write_variable(file, b"X", (SIDE, SIDE, 3, total), _columns(pictures))
         _write_variable(file, b"y", (total, 1), [labels.tobytes()])
 
 
-def _check_whole(path: Path) -> None:
-    # SciPy would stop silently at the end of a file that is cut off
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, str, Variable, Variable]]:
+    """An open file, its byte order, and its `X` and `y`, which are SVHN's; what the block finds damaged is said."""
     try:
-        size = path.stat().st_size
         with path.open("rb") as file:
-            header = file.read(_HEADER_LENGTH)
-            order = _ENDINGS.get(header[-4:]) if len(header) == _HEADER_LENGTH else None
+            size = os.fstat(file.fileno()).st_size
+            header = file.read(HEADER_LENGTH)
+            order = ORDERS.get(header[-4:]) if len(header) == HEADER_LENGTH else None
             if order is None:
                 raise DenoiserError(f"{path}: {_what_instead(header, size)}")
-            position = _HEADER_LENGTH
-            while position < size:
-                file.seek(position)
-                tag = file.read(8)
-                kind, length = struct.unpack(f"{order}II", tag) if len(tag) == 8 else (_MATRIX, 0)
-                if kind not in {_MATRIX, _COMPRESSED}:
-                    raise DenoiserError(f"{path}: is damaged at byte {position:,}. Fetch or export it again.")
-                position += 8 + length
+            found = variables(file, size, order)
+            x, y = (_only(path, name, found) for name in ("X", "y"))
+            _check_svhn(path, x, y)
+            # the values of `X` are read later, and what is wrong with their number is known now
+            Values(file, x, order)
+            yield file, order, x, y
+    except CutOffError as error:
+        raise DenoiserError(
+            f"{path}: is cut off: it is {size:,} bytes long and should be {error.needed:,} or more. "
+            "An interrupted download leaves such a file: delete it and fetch it again."
+        ) from None
+    except DamagedError as error:
+        raise DenoiserError(f"{path}: is damaged: {error}. Fetch or export it again.") from None
     except OSError as error:
         raise DenoiserError(f"{path}: cannot be read: {error.strerror}.") from None
-    if position > size:
+
+
+def _only(path: Path, name: str, found: list[Variable]) -> Variable:
+    named = [variable for variable in found if variable.name == name]
+    if len(named) > 1:
+        raise DenoiserError(f"{path}: holds {name} {len(named)} times; expected it once.")
+    if not named:
+        missing = [name for name in ("X", "y") if all(variable.name != name for variable in found)]
+        names = ", ".join(variable.name for variable in found[:20]) or "nothing"
         raise DenoiserError(
-            f"{path}: is cut off: it is {size:,} bytes long and should be {position:,} or more. "
-            "An interrupted download leaves such a file: delete it and fetch it again."
+            f"{path}: has no variable {' and no variable '.join(missing)}; found: {names}. "
+            "SVHN's cropped-digits files hold the pictures as X and the labels as y."
         )
+    return named[0]
+
+
+def _check_svhn(path: Path, x: Variable, y: Variable) -> None:
+    for variable in (x, y):
+        if (kind := variable.kind if variable.kind != "uint8" else variable.stored) != "uint8":
+            raise DenoiserError(f"{path}: {variable.name} is of type {kind}; expected uint8.")
+    if len(x.shape) != 4 or x.shape[:3] != (SIDE, SIDE, 3):
+        raise DenoiserError(
+            f"{path}: X has the shape {x.shape}; expected (32, 32, 3, N): rows, columns, RGB, pictures."
+        )
+    total = x.shape[3]
+    if total == 0:
+        raise DenoiserError(f"{path}: holds no pictures: X has the shape {x.shape}.")
+    if total > MOST_PICTURES:
+        raise DenoiserError(f"{path}: says that X holds {total:,} pictures; this file format holds {MOST_PICTURES:,}.")
+    if len(y.shape) != 2 or y.shape[1] != 1:
+        raise DenoiserError(f"{path}: y has the shape {y.shape}; expected ({total}, 1): one label a picture.")
+    if y.shape[0] != total:
+        raise DenoiserError(f"{path}: X holds {total:,} pictures and y {y.shape[0]:,} labels; expected as many.")
 
 
 def _what_instead(header: bytes, size: int) -> str:
@@ -196,101 +205,9 @@ def _what_instead(header: bytes, size: int) -> str:
         )
     if header.startswith(b"MATLAB 7.3") or header[1:4] == b"HDF":
         return "is of MAT version 7.3 (HDF5); expected version 5. Save it in MATLAB with save(..., '-v7')."
-    if header.startswith(b"MATLAB") and size < _HEADER_LENGTH:
+    if header.startswith(b"MATLAB") and size < HEADER_LENGTH:
         return f"is cut off: it ends after {size} bytes, within its header. Delete it and fetch it again."
     return "is no MAT file of version 5, which SVHN's files are."
-
-
-def _damaged(path: Path, error: Exception) -> DenoiserError:
-    return DenoiserError(f"{path}: is damaged: its data cannot be unpacked ({error}). Fetch or export it again.")
-
-
-def _load(path: Path, name: str) -> NDArray[Any]:
-    try:
-        values: NDArray[Any] = scipy.io.loadmat(path, variable_names=[name])[name]
-    except Exception as error:  # as above
-        raise _damaged(path, error) from error
-    return values
-
-
-def _blocks_in_memory(path: Path, size: int) -> Iterator[Pictures]:
-    pictures = _load(path, "X")
-    if pictures.dtype != np.uint8:
-        raise DenoiserError(f"{path}: X is of type {pictures.dtype}; expected uint8.")
-    for start in range(0, pictures.shape[3], size):
-        yield np.ascontiguousarray(pictures[..., start : start + size].transpose(3, 0, 1, 2))
-
-
-class _Stream:
-    """The body of one element, unpacked as it is read."""
-
-    def __init__(self, file: BinaryIO, length: int, *, compressed: bool) -> None:
-        self._file = file
-        self._left = length
-        self._unpack = zlib.decompressobj() if compressed else None
-        self._packed = b""
-
-    def read(self, n: int) -> bytes:
-        """Just `n` bytes; EOFError if the body ends before."""
-        pieces: list[bytes] = []
-        while n:
-            piece = self._from_file(n) if self._unpack is None else self._unpacked(n)
-            pieces.append(piece)
-            n -= len(piece)
-        return b"".join(pieces)
-
-    def finish(self) -> None:
-        """Read the rest of a compressed body, so that zlib compares its checksum."""
-        while self._unpack is not None and not self._unpack.eof:
-            self._unpacked(_CHUNK)
-
-    def _from_file(self, n: int) -> bytes:
-        piece = self._file.read(min(n, self._left))
-        if not piece:
-            raise EOFError("it ends too early")
-        self._left -= len(piece)
-        return piece
-
-    def _unpacked(self, n: int) -> bytes:
-        assert self._unpack is not None
-        if self._unpack.eof:
-            raise EOFError("it ends too early")
-        packed = self._packed or (self._from_file(_CHUNK) if self._left else b"")
-        piece = self._unpack.decompress(packed, n)
-        self._packed = self._unpack.unconsumed_tail
-        if not piece and not packed and not self._unpack.eof:
-            raise EOFError("it ends too early")
-        return piece
-
-
-def _pixels(file: BinaryIO, total: int) -> _Stream | None:
-    """A stream at the first value of `X`, or None where its layout is not the usual one."""
-    if _ENDINGS[file.read(_HEADER_LENGTH)[-4:]] == ">":
-        return None
-    while tag := file.read(8):
-        kind, length = struct.unpack("<II", tag)
-        end = file.tell() + length
-        stream = _Stream(file, length, compressed=kind == _COMPRESSED)
-        if kind == _COMPRESSED:
-            stream.read(8)  # the tag of the matrix within
-        flags, shape, name = (_part(stream) for _ in range(3))
-        if name == b"X":
-            plain = flags[:4] == struct.pack("<I", _UINT8_CLASS)  # no complex, global or logical flag
-            usual = shape == struct.pack("<4i", SIDE, SIDE, 3, total)
-            values = stream.read(8) == struct.pack("<II", _UINT8, total * _BYTES)
-            return stream if plain and usual and values else None
-        file.seek(end)
-    return None
-
-
-def _part(stream: _Stream) -> bytes:
-    """The body of a short element within a matrix: its flags, its shape or its name."""
-    kind, length = struct.unpack("<II", stream.read(8))
-    if kind >> 16:  # up to four bytes may stand in the tag itself
-        return struct.pack("<I", length)[: kind >> 16]
-    if length > _CHUNK:
-        raise EOFError(f"an element of {length} bytes where a name or a shape was expected")
-    return stream.read(length + -length % 8)[:length]
 
 
 def _columns(pictures: Pictures | Iterable[Pictures]) -> Iterator[bytes]:
@@ -305,11 +222,11 @@ def _columns(pictures: Pictures | Iterable[Pictures]) -> Iterator[bytes]:
 def _write_variable(file: BinaryIO, name: bytes, shape: tuple[int, ...], pieces: Iterable[bytes]) -> None:
     length = int(np.prod(shape, dtype=np.int64))
     padding = -length % 8
-    head = struct.pack("<IIII", _UINT32, 8, _UINT8_CLASS, 0)
-    head += struct.pack(f"<II{len(shape)}i", _INT32, 4 * len(shape), *shape)  # two or four axes: no padding
-    head += struct.pack("<HH4s", _INT8, len(name), name)
-    head += struct.pack("<II", _UINT8, length)
-    file.write(struct.pack("<II", _MATRIX, len(head) + length + padding) + head)
+    head = struct.pack("<IIII", UINT32, 8, _UINT8_CLASS, 0)
+    head += struct.pack(f"<II{len(shape)}i", INT32, 4 * len(shape), *shape)  # two or four axes: no padding
+    head += struct.pack("<HH4s", INT8, len(name), name)
+    head += struct.pack("<II", UINT8, length)
+    file.write(struct.pack("<II", MATRIX, len(head) + length + padding) + head)
     written = sum(file.write(piece) for piece in pieces)
     if written != length:
         raise ValueError(f"{name.decode()}: wrote {written} bytes of {length}: pictures and digits are no match")

@@ -2,7 +2,10 @@
 
 import itertools
 import struct
+import subprocess
+import sys
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ import scipy.io
 
 from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
+from tests.example_settings import ROOT
 
 
 def random_set(n, seed=5):
@@ -178,7 +182,10 @@ def refused(path, *words, read=mat_format.count):
         (b"MATLAB 5.0 MAT-file", "is cut off: it ends after 19 bytes, within its header"),
         (b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + bytes(500), "version 7.3 (HDF5)"),
         (b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM", "has no variable X and no variable y; found: nothing"),
-        (b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"rubbish!" * 9, "is damaged at byte 128"),
+        (
+            b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + b"rubbish!" * 9,
+            "is damaged: no variable begins at byte 128",
+        ),
     ],
     ids=["empty", "web page", "short web page", "PNG", "header cut off", "version 7.3", "no variables", "rubbish"],
 )
@@ -282,3 +289,113 @@ def test_pictures_stored_as_another_type_are_refused(path):
     path.write_bytes(unusual(as_svhn(*random_set(4)), "<", stored=4))
 
     refused(path, "X is of type uint16; expected uint8", read=lambda path: list(mat_format.blocks(path)))
+
+
+# --- damage of any kind: the right data or words, never a crash ----------------------------------------------------
+
+
+def read_or_refused(path):
+    """What a file holds, or None where it is refused in words."""
+    try:
+        return mat_format.read(path)
+    except DenoiserError as error:
+        return None if str(error).startswith(f"{path}: ") else pytest.fail(f"no file is named: {error}")
+
+
+def made(path, kind, pictures, digits):
+    match kind:
+        case "written here":
+            mat_format.write(path, pictures, digits)
+        case "big-endian":
+            path.write_bytes(unusual(as_svhn(pictures, digits)))
+        case _:
+            scipy.io.savemat(path, as_svhn(pictures, digits), do_compression=kind == "compressed")
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["written here", "big-endian", "plain", "compressed"])
+def test_a_flipped_bit_gives_the_right_data_or_words(path, kind):
+    pictures, digits = random_set(3)
+    content = made(path, kind, pictures, digits)
+    positions = set(range(len(content)))
+    if kind == "compressed":  # all of the headers, and some of the 9 KB of pictures between them
+        positions -= {position for position in range(240, len(content) - 100) if position % 97}
+    else:  # nothing in a plain file tells whether a value is the right one
+        for name, values in as_svhn(pictures, digits).items():
+            start = content.index(values.tobytes(order="F"), content.index(name.encode(), 128))
+            positions -= set(range(start, start + values.size))
+    tried = refusals = 0
+    for position in sorted(positions):
+        for bit in range(8):
+            flipped = bytearray(content)
+            flipped[position] ^= 1 << bit
+            path.write_bytes(flipped)
+            found = read_or_refused(path)
+            tried, refusals = tried + 1, refusals + (found is None)
+            if found is not None:
+                np.testing.assert_array_equal(found[0], pictures)
+                np.testing.assert_array_equal(found[1], digits)
+    assert tried > 1500
+    assert refusals > 400
+
+
+@pytest.mark.parametrize("kind", ["written here", "big-endian", "plain", "compressed"])
+def test_a_file_that_ends_anywhere_is_refused(path, kind):
+    content = made(path, kind, *random_set(1))
+    for length in (*range(240), *range(240, len(content) - 100, 53), *range(len(content) - 100, len(content))):
+        path.write_bytes(content[:length])
+        assert read_or_refused(path) is None, length
+
+
+@pytest.mark.parametrize("total", [699_051, 10_000_000, 2**31 - 1])
+def test_more_pictures_than_there_can_be_are_refused(path, total):
+    pictures, digits = random_set(1)
+    made(path, "written here", pictures, digits)
+    content = path.read_bytes()
+    content = content.replace(struct.pack("<4i", 32, 32, 3, 1), struct.pack("<4i", 32, 32, 3, total))
+    path.write_bytes(content.replace(struct.pack("<2i", 1, 1), struct.pack("<2i", total, 1)))
+
+    refused(path, f"says that X holds {total:,} pictures; this file format holds 699,050")
+
+
+@pytest.mark.parametrize("compressed", [True, False], ids=["compressed", "plain"])
+def test_fewer_values_than_the_shape_says_are_refused(path, compressed):
+    """Labels and pictures agree on a number that the file does not hold."""
+    body = b""
+    for name, shape in (("X", (32, 32, 3, 1000)), ("y", (1000, 1))):
+        part = struct.pack("<IIIIII", 6, 8, 9, 0, 5, 4 * len(shape)) + struct.pack(f"<{len(shape)}i", *shape)
+        part += struct.pack("<HH4sII", 1, 1, name.encode(), 2, 8) + bytes([1] * 8)
+        part = struct.pack("<II", 14, len(part)) + part
+        body += struct.pack("<II", 15, len(zlib.compress(part))) + zlib.compress(part) if compressed else part
+    path.write_bytes(b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM" + body)
+
+    refused(path, "is damaged: ", "of shape", "has 8 values")
+
+
+def test_a_variable_that_stands_twice_is_refused(path):
+    mat_format.write(path, *random_set(2))
+    content = path.read_bytes()
+    path.write_bytes(content + content[128:])
+
+    refused(path, "holds X 2 times")
+
+
+def test_data_behind_the_end_of_a_compressed_variable_are_refused(path):
+    labels = struct.pack("<IIIIIIiiHH4sII", 6, 8, 9, 0, 5, 8, 1, 1, 1, 1, b"y", 2, 1) + bytes([1] + [0] * 7)
+    bomb = zlib.compress(struct.pack("<II", 14, len(labels)) + labels + bytes(10_000_000))
+    mat_format.write(path, *random_set(1))
+    content = path.read_bytes()
+    x = content[: 136 + struct.unpack("<I", content[132:136])[0]]
+    path.write_bytes(x + struct.pack("<II", 15, len(bomb)) + bomb)
+
+    refused(path, "is damaged: a compressed variable is longer than it says")
+
+
+def test_reading_needs_no_scipy():
+    """Its compiled code is what a damaged file crashed."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, svhn_denoiser.mat_format; sys.exit('scipy' in sys.modules)"],
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 0

@@ -30,6 +30,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pairs",),
     ("sources",),
     ("mat_format",),
+    ("mat_elements",),
     ("params_command",),
     ("recipes",),
     ("params",),
