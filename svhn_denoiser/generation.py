@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from svhn_denoiser import mat_format
+from svhn_denoiser.crops import SIDE, Digits, Pictures
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.noise import add_noise
-from svhn_denoiser.pairs import SIZE, Split, as_bytes, as_float
+from svhn_denoiser.pairs import Split, as_bytes, as_float
 from svhn_denoiser.params import GenerateSettings
 
 # enough to keep numpy busy, little enough for memory: 12 MB of 8-bit pictures, 50 MB as floats
@@ -78,13 +78,13 @@ class _Part:
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def blocks(self) -> Iterator[NDArray[np.uint8]]:
+    def blocks(self) -> Iterator[Pictures]:
         position = 0
         for block in mat_format.blocks(self.path, _BLOCK):
             yield block[max(0, self.start - position) : max(0, self.stop - position)]
             position += len(block)
 
-    def digits(self) -> NDArray[np.uint8]:
+    def digits(self) -> Digits:
         return mat_format.read_digits(self.path)[self.start : self.stop]
 
 
@@ -98,7 +98,7 @@ def _write_split(
 ) -> None:
     folder.mkdir(parents=True)
     np.save(folder / "digits.npy", np.concatenate([part.digits() for part in parts]))
-    shape = (sum(map(len, parts)), SIZE, SIZE, 3)
+    shape = (sum(map(len, parts)), SIDE, SIDE, 3)
     with ExitStack() as stack:
         clean_file = stack.enter_context((folder / "clean.npy").open("wb"))
         noisy_file = stack.enter_context((folder / "noisy.npy").open("wb"))

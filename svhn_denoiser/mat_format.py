@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from svhn_denoiser.crops import SIDE, Digits, Pictures
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import whole
 from svhn_denoiser.mat_elements import (
@@ -35,10 +35,6 @@ from svhn_denoiser.mat_elements import (
     variables,
 )
 
-Pictures = NDArray[np.uint8]
-Digits = NDArray[np.uint8]
-
-SIDE = 32
 _BYTES = SIDE * SIDE * 3  # of one picture
 # the format's own limit is 2**31 bytes a variable
 MOST_PICTURES = (2**31 - 1) // _BYTES

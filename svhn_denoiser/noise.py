@@ -9,21 +9,19 @@ import io
 from collections.abc import Callable, Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from svhn_denoiser.pairs import Split
+from svhn_denoiser.crops import FloatPictures
+from svhn_denoiser.pairs import Split, as_bytes, as_float
 from svhn_denoiser.params import NoiseSettings
-
-Picture = NDArray[np.float32]
 
 # part of the generator's key: changing a number changes that split's noise
 _SPLITS: dict[Split, int] = {"train": 0, "validation": 1, "test": 2}
 
 
 def add_noise(
-    clean: Picture, settings: NoiseSettings, *, seed: int, split: Split, indices: Iterable[int], draw: int = 0
-) -> Picture:
+    clean: FloatPictures, settings: NoiseSettings, *, seed: int, split: Split, indices: Iterable[int], draw: int = 0
+) -> FloatPictures:
     """Noisy copies of some pictures of a split.
 
     Args:
@@ -63,43 +61,45 @@ def _generator(seed: int, split: Split, index: int, draw: int) -> np.random.Gene
     return np.random.Generator(np.random.Philox(key=[seed, _SPLITS[split]], counter=[0, 0, draw, index]))
 
 
-def _gaussian(clean: Picture, strength: float, _: float, rng: np.random.Generator) -> Picture:
+def _gaussian(clean: FloatPictures, strength: float, _: float, rng: np.random.Generator) -> FloatPictures:
     """Y = x + s n, n ~ N(0, 1): the 2021 setting at s = 0.1."""
     return clean + np.float32(strength) * rng.standard_normal(clean.shape, dtype=np.float32)
 
 
-def _poisson(clean: Picture, strength: float, _: float, rng: np.random.Generator) -> Picture:
+def _poisson(clean: FloatPictures, strength: float, _: float, rng: np.random.Generator) -> FloatPictures:
     """Y = s² Poisson(x / s²): shot noise whose standard deviation is s at white and s sqrt(x) at x."""
     gain = strength**2
-    noisy: Picture = (gain * rng.poisson(clean / gain)).astype(np.float32)
+    noisy: FloatPictures = (gain * rng.poisson(clean / gain)).astype(np.float32)
     return noisy
 
 
-def _poisson_gaussian(clean: Picture, strength: float, read_sigma: float, rng: np.random.Generator) -> Picture:
+def _poisson_gaussian(
+    clean: FloatPictures, strength: float, read_sigma: float, rng: np.random.Generator
+) -> FloatPictures:
     """Shot noise and a sensor's read noise (Foi et al. 2008)."""
     return _gaussian(_poisson(clean, strength, read_sigma, rng), read_sigma, read_sigma, rng)
 
 
-def _speckle(clean: Picture, strength: float, _: float, rng: np.random.Generator) -> Picture:
+def _speckle(clean: FloatPictures, strength: float, _: float, rng: np.random.Generator) -> FloatPictures:
     """Y = x + s x n, n ~ N(0, 1): multiplicative noise."""
     return clean + np.float32(strength) * clean * rng.standard_normal(clean.shape, dtype=np.float32)
 
 
-def _salt_and_pepper(clean: Picture, strength: float, _: float, rng: np.random.Generator) -> Picture:
+def _salt_and_pepper(clean: FloatPictures, strength: float, _: float, rng: np.random.Generator) -> FloatPictures:
     """A share s of the values is replaced, half of them by 1 and half by 0; colours independently."""
     lot = rng.random(clean.shape, dtype=np.float32)
     return np.where(lot < strength / 2, 0, np.where(lot < strength, 1, clean)).astype(np.float32)
 
 
-def _jpeg(clean: Picture, strength: float, _: float, __: np.random.Generator) -> Picture:
+def _jpeg(clean: FloatPictures, strength: float, _: float, __: np.random.Generator) -> FloatPictures:
     """Written as JPEG of quality 100 (1 - s), colour at half resolution, and read again."""
     file = io.BytesIO()
     quality = max(1, round(100 * (1 - strength)))
-    Image.fromarray(np.rint(clean * 255).astype(np.uint8)).save(file, "JPEG", quality=quality, subsampling="4:2:0")
-    return np.asarray(Image.open(file, formats=["JPEG"]), dtype=np.float32) / np.float32(255)
+    Image.fromarray(as_bytes(clean)).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    return as_float(np.asarray(Image.open(file, formats=["JPEG"])))
 
 
-_MODELS: dict[str, Callable[[Picture, float, float, np.random.Generator], Picture]] = {
+_MODELS: dict[str, Callable[[FloatPictures, float, float, np.random.Generator], FloatPictures]] = {
     "gaussian": _gaussian,
     "poisson": _poisson,
     "poisson-gaussian": _poisson_gaussian,

@@ -9,22 +9,20 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from svhn_denoiser.crops import SIDE, Digits, FloatPictures, Pictures
 from svhn_denoiser.errors import DenoiserError
 
 Split = Literal["train", "validation", "test"]
-
-SIZE = 32
 
 
 @dataclass(frozen=True)
 class Pairs:
     """One split: memory-mapped uint8 pictures (N, 32, 32, 3) and digits (N,) from 0 to 9."""
 
-    noisy: NDArray[np.uint8]
-    clean: NDArray[np.uint8]
-    digits: NDArray[np.uint8]
+    noisy: Pictures
+    clean: Pictures
+    digits: Digits
 
     def __len__(self) -> int:
         return len(self.clean)
@@ -33,12 +31,12 @@ class Pairs:
         return Pairs(self.noisy[chosen], self.clean[chosen], self.digits[chosen])
 
 
-def as_float(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def as_float(pictures: Pictures) -> FloatPictures:
     """8-bit values as float32 in [0, 1]."""
     return pictures.astype(np.float32) / np.float32(255)
 
 
-def as_bytes(pictures: NDArray[np.float32]) -> NDArray[np.uint8]:
+def as_bytes(pictures: FloatPictures) -> Pictures:
     """Values in [0, 1] as 8 bits, rounded to the nearest."""
     return np.rint(np.clip(pictures, 0, 1) * 255).astype(np.uint8)
 
@@ -61,7 +59,7 @@ def read(folder: Path, split: Split) -> Pairs:
                 f"{path}: is damaged ({error}). Delete {folder} and run `dvc repro generate`."
             ) from None
     count = len(arrays["clean"])
-    pictures = (count, SIZE, SIZE, 3)
+    pictures = (count, SIDE, SIDE, 3)
     for name, expected in (("noisy", pictures), ("clean", pictures), ("digits", (count,))):
         found = arrays[name]
         if found.shape != expected or found.dtype != np.uint8:

@@ -39,7 +39,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("picture_files",),
     ("picture_depth", "picture_notes"),
     ("program", "terminal", "files", "paths", "dotted", "credentials", "locks"),
-    ("errors",),
+    ("errors", "crops"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 

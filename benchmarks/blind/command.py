@@ -18,8 +18,9 @@ from benchmarks import sample
 from benchmarks.ablations.trials import ALONE, BLIND, SIGMAS
 from benchmarks.page import MODELS, ROOT, difference, facts_table, machine, summary, table, versions
 from svhn_denoiser import params
+from svhn_denoiser.crops import FloatPictures
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.evaluation.scores import BLOCK, Denoiser, Pictures, Scores, bootstrap_interval, joined, score
+from svhn_denoiser.evaluation.scores import BLOCK, Denoiser, Scores, bootstrap_interval, joined, score
 from svhn_denoiser.evaluation.suite import kept
 from svhn_denoiser.files import read_json, write_text
 from svhn_denoiser.pairs import as_float
@@ -133,7 +134,7 @@ def _scores(clean: NDArray[np.uint8], noisy: NDArray[np.uint8], denoiser: Denois
     return joined([score(as_float(clean[part]), denoiser(as_float(noisy[part]))) for part in parts])
 
 
-def _unchanged(noisy: Pictures) -> Pictures:
+def _unchanged(noisy: FloatPictures) -> FloatPictures:
     return noisy
 
 

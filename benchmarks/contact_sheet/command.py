@@ -16,9 +16,9 @@ from skimage.restoration import estimate_sigma
 
 from benchmarks.page import ROOT, summary
 from svhn_denoiser import mat_format
+from svhn_denoiser.crops import Pictures
 from svhn_denoiser.sources.synthetic import draw
 
-Pictures = NDArray[np.uint8]
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
 

@@ -5,15 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from svhn_denoiser.crops import Pictures
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import as_bytes, as_float
 from svhn_denoiser.params import NoiseKind, NoiseSettings
 
-Pictures = NDArray[np.uint8]
 # one that no pair of the pipeline has
 _DRAW = 1_000_000
 

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
-from benchmarks.drift_alarms.alterations import ADDED_NOISE, OTHER_NOISE, SCENE, Alteration, Pictures, noisy
+from benchmarks.drift_alarms.alterations import ADDED_NOISE, OTHER_NOISE, SCENE, Alteration, noisy
 from benchmarks.page import ROOT, facts_table, machine, public, summary, table, versions
 from svhn_denoiser import mat_format
+from svhn_denoiser.crops import Pictures
 from svhn_denoiser.drift import words
 from svhn_denoiser.drift.collection import runs
 from svhn_denoiser.drift.comparison import ALPHA, TOLERATED, Finding, Floats, Sample, compare

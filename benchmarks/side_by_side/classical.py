@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.side_by_side.measuring import Method
+from svhn_denoiser.crops import FloatPictures
 from svhn_denoiser.evaluation import baselines
-from svhn_denoiser.evaluation.scores import Denoiser, Pictures
+from svhn_denoiser.evaluation.scores import Denoiser
 from svhn_denoiser.pairs import as_bytes, as_float
 from svhn_denoiser.params import Baseline
 
@@ -33,7 +34,7 @@ def methods(sigma: float) -> list[Method]:
     ]
 
 
-def _unchanged(noisy: Pictures) -> Pictures:
+def _unchanged(noisy: FloatPictures) -> FloatPictures:
     return noisy
 
 
@@ -51,7 +52,7 @@ def _opencv(sigma: float) -> Denoiser:
 
     strength = 0.75 * sigma * 255
 
-    def denoiser(noisy: Pictures) -> Pictures:
+    def denoiser(noisy: FloatPictures) -> FloatPictures:
         # OpenCV's colours are blue, green, red
         pictures = [
             cv2.fastNlMeansDenoisingColored(
@@ -72,7 +73,7 @@ def _bm3d(sigma: float) -> Denoiser:
     """Dabov et al. 2007 in Mäkinen et al.'s version (2020), colour, as its authors' package comes."""
     import bm3d
 
-    def denoiser(noisy: Pictures) -> Pictures:
+    def denoiser(noisy: FloatPictures) -> FloatPictures:
         estimate: NDArray[np.float64] = np.stack([bm3d.bm3d_rgb(picture, sigma) for picture in noisy])
         return np.clip(estimate, 0, 1).astype(np.float32)
 

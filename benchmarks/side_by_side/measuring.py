@@ -8,7 +8,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from svhn_denoiser.evaluation.scores import Denoiser, Pictures, Scores, joined, score
+from svhn_denoiser.crops import FloatPictures
+from svhn_denoiser.evaluation.scores import Denoiser, Scores, joined, score
 from svhn_denoiser.pairs import Pairs, as_float
 
 # a method is timed so many times at the least, and for so many seconds altogether
@@ -121,7 +122,7 @@ def _run(denoiser: Denoiser, pairs: Pairs, method: Method) -> tuple[Scores, list
     return joined(parts), seconds
 
 
-def _timed(denoiser: Denoiser, noisy: Pictures) -> tuple[Pictures, float]:
+def _timed(denoiser: Denoiser, noisy: FloatPictures) -> tuple[FloatPictures, float]:
     began = perf_counter()
     estimate = denoiser(noisy)
     return estimate, perf_counter() - began

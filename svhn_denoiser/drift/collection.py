@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svhn_denoiser import mat_format, pairs, picture_files
+from svhn_denoiser.crops import SIDE, Pictures
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.mat_format import SIDE, Pictures
 from svhn_denoiser.sources import images
 
 MOST = 4096

@@ -7,16 +7,14 @@ parameters are the ones that gave the best PSNR on SVHN training crops at sigma 
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import restoration
 
+from svhn_denoiser.crops import FloatPictures
 from svhn_denoiser.params import Baseline
 
-Pictures = NDArray[np.float32]
 
-
-def denoise(name: Baseline, noisy: Pictures, sigma: float) -> Pictures:
+def denoise(name: Baseline, noisy: FloatPictures, sigma: float) -> FloatPictures:
     """Denoise pictures with a classical method.
 
     Args:
@@ -30,22 +28,22 @@ def denoise(name: Baseline, noisy: Pictures, sigma: float) -> Pictures:
     return np.clip(_METHODS[name](noisy, sigma), 0, 1).astype(np.float32)
 
 
-def _gaussian_blur(noisy: Pictures, sigma: float) -> Pictures:
+def _gaussian_blur(noisy: FloatPictures, sigma: float) -> FloatPictures:
     # one pixel suits sigma 0.1; less noise wants less blur
     width = min(2.0, (10 * sigma) ** 0.5)
     return np.asarray(ndimage.gaussian_filter(noisy, (0, width, width, 0)))
 
 
-def _median(noisy: Pictures, _: float) -> Pictures:
+def _median(noisy: FloatPictures, _: float) -> FloatPictures:
     return np.asarray(ndimage.median_filter(noisy, (1, 3, 3, 1)))
 
 
-def _total_variation(noisy: Pictures, sigma: float) -> Pictures:
+def _total_variation(noisy: FloatPictures, sigma: float) -> FloatPictures:
     """Rudin, Osher and Fatemi 1992, by Chambolle's algorithm (2004)."""
     return _each(noisy, lambda picture: restoration.denoise_tv_chambolle(picture, weight=0.8 * sigma, channel_axis=-1))
 
 
-def _non_local_means(noisy: Pictures, sigma: float) -> Pictures:
+def _non_local_means(noisy: FloatPictures, sigma: float) -> FloatPictures:
     """Buades, Coll and Morel 2005."""
     return _each(
         noisy,
@@ -55,7 +53,7 @@ def _non_local_means(noisy: Pictures, sigma: float) -> Pictures:
     )
 
 
-def _wavelet(noisy: Pictures, sigma: float) -> Pictures:
+def _wavelet(noisy: FloatPictures, sigma: float) -> FloatPictures:
     """BayesShrink (Chang, Yu and Vetterli 2000), in YCbCr."""
     return _each(
         noisy,
@@ -65,11 +63,11 @@ def _wavelet(noisy: Pictures, sigma: float) -> Pictures:
     )
 
 
-def _each(noisy: Pictures, method: Callable[[Pictures], Pictures]) -> Pictures:
+def _each(noisy: FloatPictures, method: Callable[[FloatPictures], FloatPictures]) -> FloatPictures:
     return np.stack([method(picture) for picture in noisy])
 
 
-_METHODS: dict[Baseline, Callable[[Pictures, float], Pictures]] = {
+_METHODS: dict[Baseline, Callable[[FloatPictures, float], FloatPictures]] = {
     "gaussian-blur": _gaussian_blur,
     "median": _median,
     "total-variation": _total_variation,

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from svhn_denoiser.crops import FloatPictures
 from svhn_denoiser.evaluation.metrics import mse, psnr_of_mse, ssim
 from svhn_denoiser.pairs import Pairs, as_float
 
-Pictures = NDArray[np.float32]
-Denoiser = Callable[[Pictures], Pictures]
+Denoiser = Callable[[FloatPictures], FloatPictures]
 
 # pictures in memory at a time: with SSIM's copies in float64, 50 MB
 BLOCK = 256
@@ -43,7 +43,7 @@ class Scores:
         return {"psnr": float(self.psnr.mean()), "ssim": float(self.ssim.mean())}
 
 
-def score(clean: Pictures, estimate: Pictures) -> Scores:
+def score(clean: FloatPictures, estimate: FloatPictures) -> Scores:
     """Score estimates against clean pictures, float32 (N, H, W, 3) in [0, 1]."""
     return Scores(mse(clean, estimate), ssim(clean, estimate))
 

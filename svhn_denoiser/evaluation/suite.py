@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from svhn_denoiser.crops import FloatPictures
 from svhn_denoiser.evaluation import baselines
 from svhn_denoiser.evaluation.scores import (
     BLOCK,
     Denoiser,
-    Pictures,
     Scores,
     joined,
     score,
@@ -166,7 +166,7 @@ def self_ensemble(denoiser: Denoiser) -> Denoiser:
     Eight times the work (Timofte et al. 2016, "Seven ways to improve example-based single image super resolution").
     """
 
-    def mean(noisy: Pictures) -> Pictures:
+    def mean(noisy: FloatPictures) -> FloatPictures:
         total = np.zeros_like(noisy)
         for turns in range(4):
             for step in (1, -1):

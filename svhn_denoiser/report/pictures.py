@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from svhn_denoiser.crops import Pictures
+from svhn_denoiser.pairs import as_bytes
+
 _HEADS = ("clean", "noisy", "denoised")
 _MARGIN, _GAP, _LINE = 14, 10, 24
 # a grey surround judges neither light nor dark pictures, and suits light and dark pages
@@ -36,7 +39,7 @@ def comparison(
     Returns:
         A PNG file, the same bytes for the same arguments.
     """
-    rows = list(zip(_bytes(clean), _bytes(noisy), _bytes(denoised), titles, scores, strict=True))
+    rows = list(zip(_shown(clean), _shown(noisy), _shown(denoised), titles, scores, strict=True))
     height, width = (zoom * side for side in clean.shape[1:3])
     across, down = width + _GAP, height + _LINE + _GAP
     sheet = Image.new("RGB", (2 * _MARGIN + 3 * across - _GAP, 2 * _MARGIN + _LINE + len(rows) * down - _GAP), _PAPER)
@@ -73,7 +76,7 @@ def grid(pictures: NDArray[np.generic], captions: Sequence[str], columns: int = 
     rows = -(-len(pictures) // columns)
     sheet = Image.new("RGB", (2 * _MARGIN + columns * across - _GAP, 2 * _MARGIN + rows * down - _GAP), _PAPER)
     pen, font = ImageDraw.Draw(sheet), _font("DejaVuSans", 14)
-    for index, (picture, caption) in enumerate(zip(_bytes(pictures), captions, strict=True)):
+    for index, (picture, caption) in enumerate(zip(_shown(pictures), captions, strict=True)):
         left, top = _MARGIN + index % columns * across, _MARGIN + index // columns * down
         sheet.paste(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST), (left, top))
         pen.text((left, top + height + 4), _fitted(caption, font, width), _INK, font)
@@ -82,10 +85,8 @@ def grid(pictures: NDArray[np.generic], captions: Sequence[str], columns: int = 
     return file.getvalue()
 
 
-def _bytes(pictures: NDArray[np.generic]) -> NDArray[np.uint8]:
-    if pictures.dtype == np.uint8:
-        return np.asarray(pictures)
-    return np.rint(np.clip(pictures.astype(np.float32), 0, 1) * 255).astype(np.uint8)
+def _shown(pictures: NDArray[np.generic]) -> Pictures:
+    return np.asarray(pictures) if pictures.dtype == np.uint8 else as_bytes(pictures.astype(np.float32))
 
 
 def _font(name: str, size: int) -> ImageFont.FreeTypeFont:

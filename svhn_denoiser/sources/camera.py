@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from svhn_denoiser.crops import SIDE
 from svhn_denoiser.sources.drawing import SCENE, VIEW, Scene
-
-CROP = 32
 
 
 def photograph(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -24,7 +23,7 @@ def photograph(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
     exposed = 255 * _expose(np.asarray(sampled, np.float32) / np.float32(255), rng)
     grain = rng.uniform(0.5, 4.2) * rng.standard_normal(exposed.shape, dtype=np.float32)
     stored = _compress(np.clip(exposed + grain, 0, 255).astype(np.uint8), rng)
-    return np.asarray(stored.resize((CROP, CROP), Image.Resampling.BICUBIC))
+    return np.asarray(stored.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
 def _frame(scene: Image.Image, rng: np.random.Generator) -> Image.Image:

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import track
 
 from svhn_denoiser import mat_format, picture_files
+from svhn_denoiser.crops import SIDE, Pictures
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.mat_format import SIDE, Pictures
 from svhn_denoiser.params import ImagesSettings
 from svhn_denoiser.picture_files import Picture, UnreadablePictureError
 

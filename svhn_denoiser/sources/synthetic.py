@@ -9,13 +9,13 @@ photographs it.
 from hashlib import blake2b
 
 import numpy as np
-from numpy.typing import NDArray
 
+from svhn_denoiser.crops import SIDE, Digits, Pictures
 from svhn_denoiser.sources.camera import photograph
 from svhn_denoiser.sources.drawing import paint
 
 
-def draw(count: int, seed: int, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def draw(count: int, seed: int, split: str) -> tuple[Pictures, Digits]:
     """Draw house numbers; picture i depends on the seed, the split and i alone.
 
     Args:
@@ -26,7 +26,7 @@ def draw(count: int, seed: int, split: str) -> tuple[NDArray[np.uint8], NDArray[
     Returns:
         The pictures, uint8 (N, 32, 32, 3), and the digit at the centre of each, uint8 (N,) from 0 to 9.
     """
-    pictures = np.empty((count, 32, 32, 3), np.uint8)
+    pictures = np.empty((count, SIDE, SIDE, 3), np.uint8)
     digits = np.empty(count, np.uint8)
     for index in range(count):
         rng = _generator(seed, split, index)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from benchmarks.drift_alarms import alterations
 from svhn_denoiser import mat_format
+from svhn_denoiser.crops import Pictures
 from svhn_denoiser.drift import words
 from svhn_denoiser.drift.collection import Collection, read, read_training, runs
 from svhn_denoiser.drift.comparison import Finding, Sample, check_enough, compare, holm, unusual
@@ -21,7 +22,6 @@ from svhn_denoiser.pairs import as_float
 from svhn_denoiser.sources.synthetic import draw
 from tests.html_page import Page
 
-Pictures = NDArray[np.uint8]
 NAMES = [feature.name for feature in FEATURES]
 _NOISY = partial(alterations.noisy, strength=0.1)
 
