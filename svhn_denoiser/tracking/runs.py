@@ -49,14 +49,18 @@ class TrainingRun:
         _log_metrics(self.store, self.run_id, metrics, epoch)
 
     def log_pictures(self, pictures: Mapping[str, NDArray[np.uint8]], step: int) -> None:
-        """Pictures that the UI shows with a slider over the steps.
+        """Pictures that the UI shows with a slider over the steps; what the run has already is not added again.
 
         Args:
             pictures: by name, uint8 (H, W, 3) or (H, W).
             step: the epoch.
         """
+        # a training that was killed at its very end is published again, into the same run
+        files = [file.path.rpartition("/")[2] for file in self.store.client.list_artifacts(self.run_id, "images")]
         for name, picture in pictures.items():
-            self.store.client.log_image(self.run_id, Image.fromarray(picture), key=name, step=step)
+            # as MLflow 3.17 names them: NAME+step+STEP+timestamp+...
+            if not any(file.startswith(f"{name}+step+{step}+") for file in files):
+                self.store.client.log_image(self.run_id, Image.fromarray(picture), key=name, step=step)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Add tags, or change them."""

@@ -94,6 +94,14 @@ def test_a_run_holds_settings_origin_data_curves_and_pictures(store_folder: Path
     assert Path(store_folder / "mlartifacts" / run.run_id / "artifacts" / pictures[0]).is_file()
 
 
+def test_a_picture_that_is_logged_again_at_its_step_is_there_once(store_folder: Path, settings: Params) -> None:
+    with training_run(settings) as run:
+        for step in (1, 1, 11):
+            run.log_pictures({"drawn": np.zeros((8, 8, 3), np.uint8)}, step)
+    found = [file.path for file in run.store.client.list_artifacts(run.run_id, "images") if file.path.endswith(".png")]
+    assert len(found) == 2
+
+
 def test_system_metrics_are_recorded(store_folder: Path, settings: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
     with training_run(settings) as run:
