@@ -13,4 +13,4 @@ def program(*arguments: str, folder: Path, **environment: str) -> subprocess.Com
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_"))}
     command = [sys.executable, "-m", "svhn_denoiser", *arguments]
     clean |= {"PYTHONPATH": str(ROOT), "COLUMNS": "120", **environment}
-    return subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True, check=False)

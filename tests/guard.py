@@ -35,7 +35,7 @@ def guarded(address: str, passwords: Mapping[str, str], readers: Collection[str]
                 self.reply(403, {}, b"not you")
                 return
             sent = {key: value for key, value in self.headers.items() if key.lower() not in _HOP_BY_HOP}
-            got = requests.request(self.command, address + self.path, headers=sent, data=body, timeout=60)
+            got = requests.request(self.command, address + self.path, headers=sent, data=body, timeout=None)
             kept = {key: value for key, value in got.headers.items() if key.lower() not in _HOP_BY_HOP}
             self.reply(got.status_code, kept, got.content)
 

@@ -43,6 +43,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
+# what a test waits for
+WAITING = ("subprocess.run", ".communicate", ".wait", "mark.timeout")
+
 MOST_LINES = 300
 MOST_LINES_OF_A_FUNCTION = 60
 
@@ -123,6 +126,17 @@ def test_files_and_functions_stay_small(file):
 def test_what_tests_share_is_in_modules_of_its_own(file):
     modules = {module.rpartition(".")[2] for module in imported(file) if module.startswith("tests.")}
     assert not {module for module in modules if module == "conftest" or module.startswith("test_")}
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_no_test_has_a_time_limit_that_a_slow_machine_breaks(file):
+    """Only pytest's own ends what hangs, and tests/patience.py says how long "soon" is."""
+    calls = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    waiting = [call for call in calls if ast.unparse(call.func).endswith(WAITING)]
+    given = [(call, call.args[:1]) for call in waiting if not ast.unparse(call.func).endswith("run")]
+    given += [(call, [each.value for each in call.keywords if each.arg == "timeout"]) for call in waiting]
+    limits = [ast.unparse(call) for call, values in given for value in values if isinstance(value, ast.Constant)]
+    assert [limit for limit in limits if "timeout=None" not in limit] == []
 
 
 def test_nothing_in_the_package_imports_the_stages():

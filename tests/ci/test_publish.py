@@ -113,7 +113,6 @@ class Job:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
             check=False,
         )
         assert done.returncode == expect, done.stdout

@@ -73,7 +73,6 @@ def examination(training: Pictures, fresh: Pictures) -> Examination:
 
 class TestAlarms:
     @pytest.mark.slow
-    @pytest.mark.timeout(900)
     def test_at_most_one_in_twenty_of_200_fresh_draws_is_a_false_alarm(self, clean_values) -> None:
         values = measure(draw(200 * 30, 2021, "draws")[0]).reshape(200, 30, -1)
         alarms = sum(bool(drifting(compare(sample(clean_values), sample(each), FEATURES))) for each in values)

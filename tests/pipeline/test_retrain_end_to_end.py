@@ -26,7 +26,7 @@ from tests.guard import guarded
 from tests.mlflow_server import mlflow_server
 from tests.pipeline.clone import SMALL, Clone
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 TRAINER, READER = "trainer", "reader"
 # not written down here: this file is in the clones that are searched for them

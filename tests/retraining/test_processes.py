@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+from tests.patience import SOON
 from tests.retraining.toy_pipeline import Toy
 
 
@@ -11,7 +12,7 @@ def test_a_stage_does_not_outlive_a_retraining_that_is_ended(toy: Toy) -> None:
     toy.edit(
         "train.py",
         "epochs = settings",
-        "import time; time.sleep(60); (toy / 'outlived').touch()\nepochs = settings",
+        f"import time; time.sleep({SOON}); (toy / 'outlived').touch()\nepochs = settings",
     )
     command = [sys.executable, "-m", "svhn_denoiser", "retrain", "--json"]
     process = subprocess.Popen(
@@ -22,7 +23,7 @@ def test_a_stage_does_not_outlive_a_retraining_that_is_ended(toy: Toy) -> None:
         if line.startswith("> python train.py"):
             process.terminate()
             break
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate()
     assert process.returncode == 128 + 15
     assert json.loads(out)["reasons"] == ["It was stopped. The next run goes on."]
     assert not (toy.shared / "outlived").exists()

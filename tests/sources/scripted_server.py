@@ -128,7 +128,7 @@ def hang(at: int) -> Answer:
 
     def answer(handler: _Handler, content: bytes) -> None:
         handler.send(content, handler.begin(content), at)
-        handler.server.owner.released.wait(30)
+        handler.server.owner.released.wait()
         handler.close_connection = True
 
     return answer
@@ -136,7 +136,7 @@ def hang(at: int) -> Answer:
 
 def hang_at_once() -> Answer:
     def answer(handler: _Handler, _: bytes) -> None:
-        handler.server.owner.released.wait(30)
+        handler.server.owner.released.wait()
         handler.close_connection = True
 
     return answer

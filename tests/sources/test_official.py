@@ -17,6 +17,7 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import SvhnSettings
 from svhn_denoiser.sources import official
 from svhn_denoiser.sources.retrying_download import Patience
+from tests.patience import SOON
 from tests.sources.scripted_server import cut_off, hang, hang_at_once, no_headers, other, status, whole
 
 TRAIN, TEST = "train_32x32.mat", "test_32x32.mat"
@@ -29,7 +30,7 @@ class Download:
     def __init__(self, table, cache):
         self.table, self.cache, self.pauses = table, cache, []
 
-    def __call__(self, *mirrors, files=None, timeout=5.0, tries=4):
+    def __call__(self, *mirrors, files=None, timeout=SOON, tries=4):
         patience = Patience(timeout, tries, self.pauses.append)
         return official.fetch(self.table if files is None else files, mirrors, self.cache, patience)
 
@@ -164,7 +165,7 @@ from svhn_denoiser.sources import official
 from svhn_denoiser.sources.retrying_download import Patience
 
 files, mirrors, cache = json.load(sys.stdin)
-official.fetch([official.RemoteFile(**file) for file in files], mirrors, Path(cache), Patience(20, 4))
+official.fetch([official.RemoteFile(**file) for file in files], mirrors, Path(cache), Patience(600, 4))
 """
 
 
@@ -175,8 +176,8 @@ def start_process(download, *mirrors):
     return process
 
 
-def wait_until(happened, seconds=20):
-    end = time.monotonic() + seconds
+def wait_until(happened):
+    end = time.monotonic() + SOON
     while not happened():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)
@@ -200,7 +201,7 @@ def test_two_processes_at_once_fetch_each_file_once(server, contents, download):
     first_lines = sorted(process.stderr.readline() for process in processes)
     server.released.set()
 
-    assert [process.wait(20) for process in processes] == [0, 0]
+    assert [process.wait() for process in processes] == [0, 0]
     assert first_lines == [
         f"{TRAIN}: fetching 0.3 MB from {server.address}{TRAIN}\n",
         f"{TRAIN}: waiting for another process that fetches it\n",
@@ -371,7 +372,7 @@ def test_a_server_that_hangs_is_left_and_tried_again(server, contents, download,
     assert sent_once(server)
 
 
-@pytest.mark.timeout(30)
+@pytest.mark.timeout(SOON)
 def test_a_server_that_always_hangs_is_given_up(server, download):
     server.script[TRAIN] = [hang_at_once()] * 5
 
@@ -484,7 +485,7 @@ def copy(server, table, monkeypatch, tmp_path):
     table = [*table, official.RemoteFile("extra_32x32.mat", len(extra), hashlib.sha256(extra).hexdigest())]
 
     def into(target, table=table, **changes):
-        settings = {"extra": False, "mirrors": [server.address], "timeout": 1.0, "retries": 1} | changes
+        settings = {"extra": False, "mirrors": [server.address], "timeout": SOON, "retries": 1} | changes
         target.mkdir(exist_ok=True)
         official.copy(SvhnSettings(**settings), target, table)
         return {path.name: path.read_bytes() for path in target.iterdir()}

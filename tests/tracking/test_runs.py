@@ -33,6 +33,7 @@ from svhn_denoiser.tracking.runs import (
 )
 from svhn_denoiser.tracking.store import Store, connect
 from tests.example_settings import ROOT
+from tests.patience import SOON
 
 DATA_HASH = "0123456789abcdef0123456789abcdef"
 
@@ -50,7 +51,7 @@ def _python(code: str, folder: Path, **environment: str) -> subprocess.Completed
     clean.pop("CI", None)
     clean |= {"PYTHONPATH": str(ROOT), **environment}
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=clean, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", code], cwd=folder, env=clean, capture_output=True, text=True, check=False
     )
 
 
@@ -105,7 +106,7 @@ def test_a_picture_that_is_logged_again_at_its_step_is_there_once(store_folder: 
 def test_system_metrics_are_recorded(store_folder: Path, settings: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL", "0.2")
     with training_run(settings) as run:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + SOON
         while not any(key.startswith("system/cpu") for key in run.store.client.get_run(run.run_id).data.metrics):
             assert time.monotonic() < deadline, "no system metric arrived"
             time.sleep(0.1)
@@ -308,7 +309,7 @@ def test_a_server_takes_runs_and_decides_where_their_files_go(
     assert not list(repository.glob("ml*"))
 
 
-@pytest.mark.timeout(60)  # MLflow's own patience is minutes
+@pytest.mark.timeout(SOON)  # MLflow's own patience is minutes
 def test_no_server_is_said_soon_by_name_and_without_the_password(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -324,7 +325,7 @@ def test_no_server_is_said_soon_by_name_and_without_the_password(
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
 
 
-@pytest.mark.timeout(60)  # MLflow's own patience is minutes
+@pytest.mark.timeout(SOON)  # MLflow's own patience is minutes
 def test_a_server_that_hangs_is_said_soon(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")  # the user's own, in place of ours
     with socket.socket() as silent:
@@ -353,7 +354,7 @@ def test_other_kinds_of_store_are_refused(repository: Path, monkeypatch: pytest.
     assert "secret" not in str(error.value)
 
 
-@pytest.mark.timeout(60)  # MLflow's own patience is minutes
+@pytest.mark.timeout(SOON)  # MLflow's own patience is minutes
 def test_a_file_that_is_no_store_is_said_at_once(repository: Path) -> None:
     (repository / "mlflow.db").write_text("this is no database, whatever its name says" * 100)
     with pytest.raises(DenoiserError, match=r"mlflow\.db: is no usable MLflow store.*Move the file away"):
