@@ -58,9 +58,10 @@ retrain: $(READY)  ## train what changed, compare, promote what is better (optio
 	@# for make, "not better" (3) and "nothing to do" (4) are no errors; reports/retraining.json says which it was
 	@svhn-denoiser retrain $(RETRAIN) || { code=$$?; [[ $$code == 3 || $$code == 4 ]] || exit $$code; }
 
-test: $(READY)  ## run every test
+test: $(READY)  ## run every test, and measure coverage (options: TEST='-m "not slow"')
 	@# a worker a core; each file by one worker and in its order, as its tests share what is slow to make
-	@python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+		--cov --cov-report=term:skip-covered $(TEST)
 
 lint: $(READY)  ## run ruff, mypy and the checks of the workflows
 	@ruff check . && ruff format --check . && mypy

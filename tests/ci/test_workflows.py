@@ -5,11 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
+from packaging.specifiers import SpecifierSet
 from pathspec import PathSpec
 from ruamel.yaml import YAML
 
@@ -196,18 +198,34 @@ def test_actions_are_pinned_to_commits():
     assert [line for line in named if not re.search(r" # v\d+\.\d+\.\d+$", line)] == []
 
 
+def test_each_python_that_the_package_allows_is_tested():
+    asked = SpecifierSet(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"])
+    allowed = {f"3.{minor}" for minor in range(5, 30) if f"3.{minor}" in asked}
+    jobs = GITHUB["ci"]["jobs"]
+    sets_up = next(step for step in jobs["test"]["steps"] if "setup-python" in step.get("uses", ""))
+    whole = sets_up["with"]["python-version"]
+    assert {whole, *jobs["quick"]["strategy"]["matrix"]["python"]} == allowed
+    image = GITLAB["default"]["image"].removeprefix("python:").removesuffix("-bookworm")
+    assert {image, *GITLAB["quick"]["parallel"]["matrix"][0]["PYTHON_VERSION"]} == allowed
+
+
 HOSTED, OWN_MACHINE = "runner.environment == 'github-hosted'", "runner.environment != 'github-hosted'"
 
 
 def test_the_python_that_was_set_up_is_the_one_that_is_used():
-    ci = GITHUB["ci"]["jobs"]["test"]["steps"]
-    for steps, command in ((ci, ".ci/run"), (ACTION["runs"]["steps"], "make setup")):
+    ci = GITHUB["ci"]["jobs"]
+    for steps, command in (
+        (ci["test"]["steps"], ".ci/run"),
+        (ci["quick"]["steps"], ".ci/run quick"),
+        (ACTION["runs"]["steps"], "make setup"),
+    ):
         sets_up = next(step for step in steps if "setup-python" in step.get("uses", ""))
         uses = [step for step in steps if step.get("run") == command]
         # where none was set up, the Makefile looks for one
         given = {step.get("if"): step.get("env", {}).get("PYTHON") for step in uses}
-        assert given == ({None: "python"} if steps is ci else {HOSTED: "python", OWN_MACHINE: None})
-        assert sets_up.get("if") == (None if steps is ci else HOSTED)
+        hosted = command.startswith(".ci/run")
+        assert given == ({None: "python"} if hosted else {HOSTED: "python", OWN_MACHINE: None})
+        assert sets_up.get("if") == (None if hosted else HOSTED)
     setting_up = ["make", "--dry-run", "--always-make", "setup"]
     told = subprocess.run(setting_up, cwd=ROOT, env=os.environ | {"PYTHON": "chosen"}, capture_output=True, text=True)
     assert "chosen -m venv" in told.stdout, told.stderr
@@ -321,7 +339,7 @@ OWN = {
 @pytest.mark.parametrize(
     ("source", "variables", "jobs", "settings"),
     [
-        ("push", MAIN, {"test", "retrain", "propose"}, {""}),
+        ("push", MAIN, {"test", "quick", "retrain", "propose"}, {""}),
         ("schedule", MAIN | {"JOB": "retrain"}, {"retrain", "propose"}, {""}),
         ("schedule", MAIN | {"JOB": "drift", "DRIFT_PICTURES": "/srv/a"}, {"drift"}, set()),
         ("trigger", MAIN, {"retrain", "propose"}, {""}),
@@ -333,8 +351,8 @@ OWN = {
         ("web", {"CI_COMMIT_TAG": "v1", "MLFLOW_TRACKING_URI": "https://mlflow.example"}, set(), set()),
         ("push", MAIN | {"CI_COMMIT_BRANCH": "wider"}, set(), set()),
         ("trigger", MAIN | {"CI_COMMIT_BRANCH": "wider"}, set(), set()),
-        ("merge_request_event", OWN, {"test", "report", "comment"}, {""}),
-        ("merge_request_event", OWN | {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "2"}, {"test", "report"}, {""}),
+        ("merge_request_event", OWN, {"test", "quick", "report", "comment"}, {""}),
+        ("merge_request_event", OWN | {"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "2"}, {"test", "quick", "report"}, {""}),
     ],
 )
 def test_what_starts_gitlab_decides_over_jobs_and_settings(source, variables, jobs, settings):
