@@ -5,6 +5,7 @@ import threading
 from filelock import FileLock
 
 from svhn_denoiser.locks import waiting
+from tests.patience import SOON
 
 
 def test_a_free_lock_is_taken_without_a_word(tmp_path):
@@ -24,7 +25,7 @@ def test_who_has_to_wait_says_so_once_and_then_goes_on(tmp_path):
     with FileLock(lock_file):
         thread = threading.Thread(target=second)
         thread.start()
-        assert waits.wait(timeout=60)
+        assert waits.wait(timeout=SOON)
         order.append("first")
     thread.join()
     assert (said, order) == (["waits"], ["first", "second"])

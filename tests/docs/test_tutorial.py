@@ -11,7 +11,7 @@ import pytest
 from tests.example_settings import ROOT
 from tests.pipeline.clone import SMALL, Clone
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
+pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 ADDRESS = "https://github.com/OWNER/NAME.git"
