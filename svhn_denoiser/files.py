@@ -36,8 +36,11 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write UTF-8 text with its line ends as they are, as a whole or not at all."""
-    write_bytes(path, content.encode())
+    """Write UTF-8 text with its line ends as they are, as a whole or not at all.
+
+    What is no character, such as a byte in the name of a file that is not UTF-8, becomes an escape, as JSON has them.
+    """
+    write_bytes(path, content.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

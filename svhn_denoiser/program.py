@@ -1,23 +1,67 @@
 """How a program of this project ends: an error for people is one line, not a traceback."""
 
+import errno
+import io
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from svhn_denoiser.errors import DenoiserError
 
+# what a machine refuses, whatever the code does: no space, no right, no such device; anything else may be a bug
+_OF_THE_MACHINE = {
+    errno.ENOSPC: "Make room there, and run the same command again.",
+    errno.EDQUOT: "Make room there, and run the same command again.",
+    errno.EACCES: "Look at who may read and write there.",
+    errno.EPERM: "Look at who may read and write there.",
+    errno.EROFS: "Look at who may read and write there.",
+    errno.EIO: "Look at the disk.",
+    errno.EMFILE: "Raise the limit on open files (`ulimit -n`).",
+    errno.ENFILE: "Raise the limit on open files.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.ENOMEM: "Close other programs, or take a machine with more memory.",
+}
+
 
 def run(main: Callable[[], None]) -> NoReturn:
     """Run a stage and exit: 0 if it did its work, 1 on a :class:`DenoiserError`, 130 if interrupted.
 
-    Any other exception is a bug and keeps its traceback.
+    What the machine refuses (a full disk, a missing right) is an error for people, too. Any other exception is a bug
+    and keeps its traceback. What is printed never fails for a character that the terminal does not have.
     """
+    print_anything()
     try:
         main()
     except DenoiserError as error:
-        sys.stderr.write(f"error: {error}\n")
+        _say(f"error: {error}")
         sys.exit(1)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
+        _say("interrupted")
         sys.exit(130)
+    except BrokenPipeError:
+        # whoever read the output has gone, as `head` does; nor can what is left be written at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        remedy = _OF_THE_MACHINE.get(error.errno or 0)
+        if remedy is None:
+            raise
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        _say(f"error: {where}{error.strerror}. {remedy}")
+        sys.exit(1)
     sys.exit(0)
+
+
+def print_anything() -> None:
+    """Let standard output and error print a character that their encoding does not have as an escape.
+
+    The locale of a machine (C, Latin-1), and a name of a file that is not UTF-8, must not end a program after its work.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")

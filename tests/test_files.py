@@ -35,6 +35,12 @@ def test_text_keeps_its_line_ends(tmp_path: Path) -> None:
     assert (tmp_path / "x.html").read_bytes() == "ä\r\nb\n".encode()
 
 
+def test_a_name_that_is_not_utf8_is_written_as_an_escape_that_json_reads_back(tmp_path: Path) -> None:
+    write_json(tmp_path / "x.json", {"file": "h\udcffouse"})
+    assert (tmp_path / "x.json").read_bytes() == b'{\n  "file": "h\\udcffouse"\n}\n'
+    assert read_json(tmp_path / "x.json") == {"file": "h\udcffouse"}
+
+
 def test_a_file_that_cannot_be_finished_is_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
     path.write_text("before")

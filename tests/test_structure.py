@@ -38,7 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("params_words",),
     ("picture_files",),
     ("picture_depth", "picture_notes"),
-    ("program", "terminal", "files", "paths", "dotted", "credentials", "locks"),
+    ("git", "program", "terminal", "files", "paths", "dotted", "credentials", "locks"),
     ("errors", "crops"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

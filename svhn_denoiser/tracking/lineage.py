@@ -3,13 +3,13 @@
 import hashlib
 import json
 import os
-import subprocess
 from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.git import git
 from svhn_denoiser.params import Params
 from svhn_denoiser.paths import DVC_LOCK
 
@@ -52,7 +52,6 @@ def params_hash(params: Params) -> str:
 
 def _git(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)  # noqa: S603, S607
-    except (OSError, subprocess.CalledProcessError):
+        return git(*arguments)
+    except DenoiserError:
         return None
-    return done.stdout.strip()

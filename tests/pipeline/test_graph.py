@@ -18,10 +18,11 @@ GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 
 # Code that every stage uses and that decides none of their outputs: reading settings, ending with a message, speaking
-# to MLflow, resuming a training with the same result, showing progress, keeping TensorFlow quiet, waiting for another
-# process, and where files are, which the graph says itself.
+# to MLflow and git, resuming a training with the same result, showing progress, keeping TensorFlow quiet, waiting for
+# another process, and where files are, which the graph says itself.
 DECIDES_NOTHING = {
     "errors.py",
+    "git.py",
     "locks.py",
     "networks/backend.py",
     "params.py",

@@ -1,0 +1,70 @@
+"""A program of this project ends with a sentence, and prints in any locale."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.example_settings import ROOT
+from tests.privileges import without_privileges
+
+# the locales of bare machines: neither Python's UTF-8 mode nor its guess helps
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+LATIN = {"PYTHONIOENCODING": "latin-1:strict"}
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-c", f"import svhn_denoiser.program as p\ndef main():\n {code}\np.run(main)"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("locale", [ASCII, LATIN], ids=["C", "Latin-1"])
+def test_an_arrow_and_a_name_that_is_not_utf8_are_printed_in_any_locale(locale):
+    done = run(r"print('psnr 20.2 \u2192 33.4 h\udcffouse')", **locale)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\\u2192" in done.stdout
+    assert b"33.4" in done.stdout
+
+
+def test_characters_that_the_terminal_has_stay_themselves():
+    assert run(r"print('\u2192')", PYTHONIOENCODING="utf-8").stdout == "→\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("open('/dev/full', 'wb', 0).write(b'x')", "No space left on device. Make room"),
+        ("raise PermissionError(13, 'Permission denied', 'reports/x.json')", "reports/x.json: Permission denied."),
+        ("raise OSError(30, 'Read-only file system', b'data')", "data: Read-only file system."),
+    ],
+)
+def test_what_the_machine_refuses_is_one_line(code, said):
+    done = run(code)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("error: ")
+    assert said in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_bug_keeps_its_traceback():
+    assert b"Traceback" in run("raise FileNotFoundError(2, 'No such file or directory', 'x')").stderr
+    assert b"Traceback" in run("raise OSError('of some library')").stderr
+
+
+def test_who_stops_reading_gets_no_traceback():
+    command = (
+        f"{sys.executable} -c 'import svhn_denoiser.program as p\np.run(lambda: [print(i) for i in range(99999)])'"
+    )
+    done = subprocess.run(f"{command} | head -1", shell=True, cwd=ROOT, capture_output=True, check=False)
+    assert (done.stdout, done.stderr) == (b"0\n", b"")
+
+
+def test_a_folder_that_may_not_be_written_is_one_line(tmp_path: Path):
+    tmp_path.chmod(0o500)
+    code = f"""from svhn_denoiser import files, program
+from pathlib import Path
+program.run(lambda: files.write_text(Path({str(tmp_path / "reports" / "x")!r}), ""))"""
+    done = without_privileges([sys.executable, "-c", code], ROOT)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {tmp_path}/reports: Permission denied. Look at who may read and write there.\n"
