@@ -21,6 +21,7 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.pairs import as_float
 from svhn_denoiser.sources.synthetic import draw
 from tests.html_page import Page
+from tests.made_pictures import POSTSCRIPT, png
 
 NAMES = [feature.name for feature in FEATURES]
 _NOISY = partial(alterations.noisy, strength=0.1)
@@ -291,6 +292,25 @@ class TestCollection:
         assert np.diff(runs(200, 64)).tolist().count(1) >= 60
         found = read([folder], most=6)
         assert found.origins.tolist() == [0, 0, 2, 3]
+
+    def test_what_would_be_read_wrongly_is_named_and_not_looked_at(self, folder, fresh) -> None:
+        frames = [Image.fromarray(picture) for picture in fresh[:3]]
+        frames[0].save(folder / "3.gif", save_all=True, append_images=frames[1:])
+        Image.fromarray(fresh[0, ..., 0].astype(np.int32) * 1000).save(folder / "4.tiff")
+        (folder / "5.png").write_bytes(POSTSCRIPT)
+        found = read([folder])
+        assert (found.found, len(found.pictures)) == (6, 8)
+        reasons = ("it holds 3 pictures", "it holds 32-bit whole numbers", "it is PostScript")
+        assert all(reason in error for reason, error in zip(reasons, found.unreadable, strict=True))
+
+    def test_deep_colours_are_rounded_to_8_bits(self, tmp_path: Path, fresh) -> None:
+        deep = np.clip(fresh[0].astype(np.int32) * 257 + 100, 0, 65535)
+        (tmp_path / "x.png").write_bytes(png(deep))
+        np.testing.assert_array_equal(read([tmp_path]).pictures, fresh[:1])
+
+    def test_a_hidden_file_that_is_named_is_read(self, folder, fresh) -> None:
+        Image.fromarray(fresh[0]).save(folder / ".hidden.png")
+        assert len(read([folder / ".hidden.png"]).pictures) == 1
 
     def test_a_broken_picture_is_named_and_the_others_are_read(self, folder) -> None:
         (folder / "3.png").write_text("no picture")
