@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from svhn_denoiser.errors import DenoiserError
@@ -21,6 +21,8 @@ def root() -> Path:
     try:
         top = Path(git("rev-parse", "--show-toplevel"))
     except DenoiserError as error:
+        if "safe.directory" in str(error):
+            raise  # a repository of somebody else's: git says what to do
         raise DenoiserError(f"{Path.cwd()}: is in no git repository. Run this in a clone. ({error})") from None
     if not (top / ".dvc").is_dir() or not (top / "dvc.yaml").is_file():
         raise DenoiserError(f"{top}: has no .dvc and dvc.yaml. Run this in a clone of this project.")
@@ -77,9 +79,13 @@ def commit_files(files: Iterable[str], message: str) -> str:
 
     Returns:
         The new commit.
+
+    Raises:
+        DenoiserError: git refuses, as without a key to sign with; the index is as it was.
     """
     names = [name for name in files if Path(name).exists()]
-    git("add", "--", *names)
+    # files that git knows are committed without being staged: a commit that fails leaves nothing in the index
+    new = [name for name in names if not git("ls-files", "--", name)]
     who: list[str] = []
     try:
         git("var", "GIT_COMMITTER_IDENT")
@@ -87,7 +93,15 @@ def commit_files(files: Iterable[str], message: str) -> str:
         # a CI machine on which nobody has said who works there
         who = ["-c", "user.name=svhn-denoiser retrain", "-c", "user.email=svhn-denoiser@localhost"]
     # no hooks: they are there for what people write, and need what a machine may not have
-    git(*who, "commit", "--quiet", "--no-verify", "--message", message, "--", *names)
+    try:
+        if new:
+            git("add", "--intent-to-add", "--", *new)
+        git(*who, "commit", "--quiet", "--no-verify", "--message", message, "--", *names)
+    except BaseException:
+        if new:
+            with suppress(DenoiserError):
+                git("rm", "--cached", "--force", "--quiet", "--ignore-unmatch", "--", *new)
+        raise
     return head()
 
 
@@ -99,18 +113,24 @@ def alone(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def git(*arguments: str, strip: bool = True) -> str:
-    """What git answers.
+    """What git answers; bytes that are no UTF-8 are escaped.
 
     Raises:
-        DenoiserError: git refuses, or is not installed.
+        DenoiserError: git refuses, with all that it says, or is not installed.
     """
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)  # noqa: S603, S607
+        done = subprocess.run(  # noqa: S603
+            ["git", *arguments],  # noqa: S607
+            capture_output=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            check=True,
+        )
     except FileNotFoundError:
         raise DenoiserError("git: is not installed.") from None
     except subprocess.CalledProcessError as error:
-        said = (error.stderr.strip() or error.stdout.strip() or f"exit code {error.returncode}").splitlines()[-1]
-        raise DenoiserError(f"git {' '.join(arguments[:2])}: {said}") from None
+        said = error.stderr.strip() or error.stdout.strip() or f"exit code {error.returncode}"
+        raise DenoiserError(f"git: {said}") from None
     return done.stdout.strip() if strip else done.stdout
 
 

@@ -9,7 +9,16 @@ from typing import Any
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import read_json
 from svhn_denoiser.paths import DVC_LOCK, IMAGES, METRICS, PARAMS, RUN
-from svhn_denoiser.retraining import changes, checkout, chosen_settings, processes, registry_access, undo, verdict
+from svhn_denoiser.retraining import (
+    changes,
+    checkout,
+    chosen_settings,
+    leftovers,
+    processes,
+    registry_access,
+    undo,
+    verdict,
+)
 from svhn_denoiser.retraining.changes import Findings
 from svhn_denoiser.retraining.chosen_settings import Candidate
 from svhn_denoiser.retraining.comment import headline
@@ -62,7 +71,9 @@ def retrain(options: Options, result: Result, say: Callable[[str], None]) -> Non
             return
         with checkout.alone(say), processes.none_outlives():
             undo.put_back(say)
+            leftovers.mend_lock(say)
             pipeline, candidates, findings = _look(options, combined, result)
+            leftovers.forget_the_dead(pipeline, say)
             if options.commit:
                 _refuse_loose_changes(pipeline)
             if findings.retrain:
@@ -163,5 +174,12 @@ def _record(options: Options, result: Result) -> None:
         if not _settings_stay(result):
             return
         files.append(str(PARAMS))
-    if any(checkout.differs("HEAD", file) for file in files):
+    if not any(checkout.differs("HEAD", file) for file in files):
+        return
+    try:
         checkout.commit_files(files, f"Record a retraining\n\n{headline(result)}\n")
+    except DenoiserError as error:
+        raise DenoiserError(
+            f"{' and '.join(files)} could not be committed: {error}\n"
+            f"Mend that, and run the same command again: it goes on from here."
+        ) from error

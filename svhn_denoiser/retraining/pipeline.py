@@ -21,11 +21,17 @@ from dvc.stage.cache import RunCacheNotSupported
 
 from svhn_denoiser.credentials import masked
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.paths import DVC_LOCK
 from svhn_denoiser.retraining.output import StageOutput, on_standard_error
 from svhn_denoiser.retraining.result import StageOutcome
 
 # stages that a retraining treats in ways of their own
 TRAIN, REGISTER = "train", "register"
+
+_LOCK_REMEDY = (
+    f" Take back the committed one with `git checkout HEAD -- {DVC_LOCK}`; where none is committed, delete it: DVC "
+    f"finds what was made in its run cache."
+)
 
 
 class Pipeline:
@@ -262,4 +268,6 @@ def explained() -> Iterator[None]:
     try:
         yield
     except DvcException as error:
-        raise DenoiserError(f"DVC says: {_reason(error)}") from error
+        text = _reason(error)
+        remedy = _LOCK_REMEDY if f"{DVC_LOCK}' " in text else ""
+        raise DenoiserError(f"DVC says: {text}{remedy}") from error

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from typing import NoReturn
 
 import pytest
@@ -114,6 +115,58 @@ def test_a_failure_after_a_promotion_says_that_there_was_one(toy: Toy) -> None:
     hook.unlink()
     assert toy.program("--commit").returncode == 0
     assert toy.git("status", "--porcelain") == ""
+
+
+def _refuse_to_sign(toy: Toy) -> Callable[[], object]:
+    toy.git("config", "gpg.program", "false")
+    toy.git("config", "commit.gpgSign", "true")
+    return lambda: toy.git("config", "commit.gpgSign", "false")
+
+
+def _refuse_in_latin_1(toy: Toy) -> Callable[[], object]:
+    hook = toy.folder / ".git/hooks/prepare-commit-msg"
+    hook.write_bytes(b"#!/bin/sh\necho 'no secret key for J\xfcrgen' >&2\necho 'ask your administrator' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    return hook.unlink
+
+
+# the last line that git prints names the cause of none
+REFUSALS = [
+    (_refuse_to_sign, "gpg failed to sign the data", True),
+    (_refuse_in_latin_1, "no secret key for J\\xfcrgen", False),
+]
+
+
+@pytest.mark.parametrize(("refuse", "cause", "recorded_before"), REFUSALS)
+def test_a_commit_that_git_refuses_after_a_promotion_is_made_by_the_same_command_later(
+    toy: Toy, go: Go, refuse: Callable[[Toy], Callable[[], object]], cause: str, recorded_before: bool
+) -> None:
+    if recorded_before:
+        go(toy, chosen=("train.epochs=10",), commit=True)
+    before = toy.git("rev-parse", "HEAD")
+    mend = refuse(toy)
+    done = toy.program("--commit", "--set", "train.epochs=25", "--json")
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["outcome"], result["version"]) == (1, "failed", result["champion_after"])
+    for said in (done.stderr, result["reasons"][0]):
+        assert cause in said
+        assert "run the same command again" in said
+    assert toy.git("status", "--porcelain") == "", "neither the index nor params.yaml keeps what is in no commit"
+    mend()
+    result = go(toy, chosen=("train.epochs=25",), commit=True)
+    assert result.is_champion
+    assert "epochs: 25" in toy.git("show", "HEAD:params.yaml")
+    assert toy.git("rev-parse", "HEAD^") == before
+    assert toy.git("status", "--porcelain") == ""
+
+
+def test_a_name_that_git_refuses_is_named_and_the_same_command_goes_on(toy: Toy, go: Go) -> None:
+    done = toy.program("--commit", "--set", "train.epochs=25", GIT_AUTHOR_NAME=",")
+    assert done.returncode == 1
+    assert "name consists only of disallowed characters" in done.stderr
+    assert toy.git("status", "--porcelain") == ""
+    go(toy, chosen=("train.epochs=25",), commit=True)
+    assert "epochs: 25" in toy.git("show", "HEAD:params.yaml")
 
 
 def test_loose_changes_are_not_committed_as_what_was_made_of_the_commit(toy: Toy, go: Go) -> None:
