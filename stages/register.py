@@ -14,7 +14,7 @@ def main() -> None:
 
     result = register(settings, read_trained(), pairs.read(NOISY, "test"), REPORTS)
     write_json(REGISTRATION, result)
-    print(in_words(result))
+    program.conclude(in_words(result))
 
 
 if __name__ == "__main__":

@@ -170,5 +170,5 @@ def _of_the_same_noise(noise: str, champion: Rival) -> Iterator[_Check]:
 
 
 def _verdict(checks: list[_Check]) -> tuple[bool, tuple[str, ...]]:
-    against = tuple(check.sentence for check in checks if not check.passed)
+    against = tuple(f"Refused: {check.sentence}" for check in checks if not check.passed)
     return not against, against or tuple(check.sentence for check in checks)

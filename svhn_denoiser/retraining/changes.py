@@ -22,8 +22,10 @@ class Findings:
     """What there is to do.
 
     Attributes:
-        of_candidates: for each candidate, why stages are no longer what dvc.lock says, by stage.
-        stages: the same of all candidates together; where nothing changed, why the registration has to run again.
+        of_candidates: for each candidate, by stage that is no longer what dvc.lock says, how it differs from what the
+            base was trained with; from dvc.lock where the base was never trained.
+        stages: why stages are no longer what dvc.lock says, of all candidates together; where nothing changed, why the
+            registration has to run again.
         unfinished: whether an earlier run was stopped before all it made was pushed, reported and recorded.
     """
 
@@ -37,7 +39,7 @@ class Findings:
         return bool(self.stages) or self.unfinished
 
 
-def look(pipeline: Pipeline, candidates: Sequence[Candidate], *, ask_registry: bool) -> Findings:
+def look(pipeline: Pipeline, candidates: Sequence[Candidate], base: str | None, *, ask_registry: bool) -> Findings:
     """Decide whether there is anything to retrain, and why.
 
     There is, where a stage's settings, code or inputs are no longer those of dvc.lock; where an earlier run was stopped
@@ -46,6 +48,7 @@ def look(pipeline: Pipeline, candidates: Sequence[Candidate], *, ask_registry: b
     Args:
         pipeline: of the working folder.
         candidates: the settings to retrain with; one unless there is a sweep.
+        base: the commit that a report compares with.
         ask_registry: whether the registry is asked where nothing else is to be done.
 
     Raises:
@@ -53,14 +56,14 @@ def look(pipeline: Pipeline, candidates: Sequence[Candidate], *, ask_registry: b
     """
     # what a retraining that was killed left in dvc.lock does not count
     lock = (undo.text_after(DVC_LOCK) or "") if undo.left_behind() else None
-    of_candidates = tuple(since_lock(pipeline, candidate.tree, lock) for candidate in candidates)
-    stages = _together(of_candidates)
+    here = [since_lock(pipeline, candidate.tree, lock) for candidate in candidates]
+    stages = _together(here)
     unfinished = undo.text_after(DVC_LOCK) != checkout.show("HEAD", str(DVC_LOCK)) and not undo.finished()
     if ask_registry and not stages and not unfinished:
         known = pipeline.read(REGISTRATION, "HEAD")
         if known and (why := registry_access.registered_elsewhere(known)) is not None:
             stages = {REGISTER: [why]}
-    return Findings(of_candidates, stages, unfinished)
+    return Findings(tuple(_since_base(pipeline, candidates, base, here)), stages, unfinished)
 
 
 def since_lock(pipeline: Pipeline, settings: Mapping[str, Any], lock: str | None = None) -> dict[str, list[str]]:
@@ -82,7 +85,22 @@ def since_lock(pipeline: Pipeline, settings: Mapping[str, Any], lock: str | None
             _go_by(lock, stages)
         made = {out.fs_path: out for stage in stages for out in stage.outs}
         reasons = {stage.addressing: list(_reasons(stage, made, settings)) for stage in stages}
+        if lock is not None:
+            pipeline.read_again()
     return {stage: why for stage, why in reasons.items() if why}
+
+
+def _since_base(
+    pipeline: Pipeline, candidates: Sequence[Candidate], base: str | None, here: Sequence[dict[str, list[str]]]
+) -> Iterator[dict[str, list[str]]]:
+    # dvc.lock may be of an earlier run here, and a report compares everything with the base
+    lock = None if base is None else checkout.show(base, str(DVC_LOCK))
+    for candidate, changes in zip(candidates, here, strict=True):
+        if lock is None or lock == undo.text_after(DVC_LOCK):
+            yield changes
+        else:
+            since = since_lock(pipeline, candidate.tree, lock)
+            yield {stage: since.get(stage, [f"as before; {DVC_LOCK} here was of another run"]) for stage in changes}
 
 
 def of_settings(base: str | None, candidate: Candidate) -> dict[str, tuple[Any, Any]]:
@@ -138,7 +156,7 @@ def _reasons(stage: Any, made: Mapping[str, Any], settings: Mapping[str, Any]) -
         elif (out := made.get(dep.fs_path)) is not None:
             # as after a merge of two versions of dvc.lock
             if dep.hash_info != out.hash_info:
-                yield f"{dep.def_path} is another one than it was made from"
+                yield f"it used another version of {dep.def_path}"
         elif not any(within(dep, out) for out in made.values()):
             for path, how in dep.status().items():
                 yield f"{path} {_HOW.get(how, how)}"

@@ -1,11 +1,11 @@
 """The checkout that is retrained: its commits, and who works in it."""
 
-import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.git import ForeignRepositoryError, git
 from svhn_denoiser.locks import waiting
 
 # DVC's folder for what belongs to one checkout and to no commit
@@ -20,9 +20,9 @@ def root() -> Path:
     """
     try:
         top = Path(git("rev-parse", "--show-toplevel"))
+    except ForeignRepositoryError:
+        raise  # git says what to do
     except DenoiserError as error:
-        if "safe.directory" in str(error):
-            raise  # a repository of somebody else's: git says what to do
         raise DenoiserError(f"{Path.cwd()}: is in no git repository. Run this in a clone. ({error})") from None
     if not (top / ".dvc").is_dir() or not (top / "dvc.yaml").is_file():
         raise DenoiserError(f"{top}: has no .dvc and dvc.yaml. Run this in a clone of this project.")
@@ -110,28 +110,6 @@ def alone(say: Callable[[str], None]) -> Iterator[None]:
     """Keep other retrainings out of this checkout; where there is one, say so and wait for it."""
     with waiting(STATE / "lock", lambda: say("another retraining is running in this checkout: waiting for it")):
         yield
-
-
-def git(*arguments: str, strip: bool = True) -> str:
-    """What git answers; bytes that are no UTF-8 are escaped.
-
-    Raises:
-        DenoiserError: git refuses, with all that it says, or is not installed.
-    """
-    try:
-        done = subprocess.run(  # noqa: S603
-            ["git", *arguments],  # noqa: S607
-            capture_output=True,
-            encoding="utf-8",
-            errors="backslashreplace",
-            check=True,
-        )
-    except FileNotFoundError:
-        raise DenoiserError("git: is not installed.") from None
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.strip() or error.stdout.strip() or f"exit code {error.returncode}"
-        raise DenoiserError(f"git: {said}") from None
-    return done.stdout.strip() if strip else done.stdout
 
 
 def _commit(name: str) -> str | None:

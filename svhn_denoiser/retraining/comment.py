@@ -101,7 +101,8 @@ def _trials(result: Result) -> Iterable[str]:
 
 
 def _settings(result: Result) -> Iterable[str]:
-    if not result.params_changed:
+    # where nothing is to be done, what differs from the base was trained before
+    if not result.params_changed or result.outcome is Outcome.NOTHING_TO_DO:
         return
     shown = list(result.params_changed.items())[:_MOST_SETTINGS]
     rows = [[key, as_text(old), as_text(new)] for key, (old, new) in shown]

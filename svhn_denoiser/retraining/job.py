@@ -101,7 +101,7 @@ def _look(
     result.commit = checkout.head()
     result.base = checkout.base(options.base)
     pipeline = Pipeline(options.remote)
-    findings = changes.look(pipeline, candidates, ask_registry=not options.report_only)
+    findings = changes.look(pipeline, candidates, result.base, ask_registry=not options.report_only)
     result.changes = {stage: list(why) for stage, why in findings.stages.items()}
     result.params_changed = changes.of_settings(result.base, candidates[-1])
     return pipeline, candidates, findings
@@ -133,7 +133,7 @@ def _work(
         sweep = Sweep(pipeline, remote, candidates, environment=access.environment, result=result, say=say)
         best = sweep.train_best()
         _describe(result, candidates[best], findings.of_candidates[best])
-        verdict.reach(pipeline, access, result, say)
+        verdict.reach(pipeline, access, result, say, changed=bool(findings.stages))
         remote.push("the results")
         # in the block: settings that could not be committed are put back, and the same command goes on
         _record(options, result)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from svhn_denoiser.files import whole, write_json
 from svhn_denoiser.paths import DVC_LOCK, PARAMS
 from svhn_denoiser.retraining.checkout import STATE, head
 
@@ -41,7 +42,7 @@ def settings_put_back(texts: Sequence[str]) -> Iterator[Keep]:
         if file.exists():
             shutil.copy(file, _BEFORE / file.name)
     # last: without it, nothing here counts
-    _WRITTEN.write_text(json.dumps({"head": head(), "texts": list(texts)}), encoding="utf-8")
+    write_json(_WRITTEN, {"head": head(), "texts": list(texts)})
     keep = Keep()
     try:
         yield keep
@@ -58,7 +59,8 @@ def put_back(say: Callable[[str], None] = lambda _: None) -> None:
         # params.yaml last: by its text it is known that this is still to be done
         for file in reversed(_FILES):
             if (_BEFORE / file.name).exists():
-                shutil.copy(_BEFORE / file.name, file)
+                with whole(file) as unfinished:
+                    shutil.copy(_BEFORE / file.name, unfinished)
             else:
                 file.unlink(missing_ok=True)
         say("params.yaml and dvc.lock are again as they were before a retraining that was stopped")

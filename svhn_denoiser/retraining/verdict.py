@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from svhn_denoiser import program
 from svhn_denoiser.files import read_json
 from svhn_denoiser.paths import REGISTRATION
 from svhn_denoiser.retraining import registry_access
@@ -11,8 +12,15 @@ from svhn_denoiser.retraining.registry_access import Access
 from svhn_denoiser.retraining.result import Outcome, Result
 
 
-def reach(pipeline: Pipeline, access: Access, result: Result, say: Callable[[str], None]) -> None:
+def reach(pipeline: Pipeline, access: Access, result: Result, say: Callable[[str], None], *, changed: bool) -> None:
     """Have the gate judge what lies in the working folder; outcome, reasons, version and champions go to the result.
+
+    Args:
+        pipeline: of the working folder.
+        access: what may be done with the registry.
+        result: is filled in.
+        say: is told what is being done.
+        changed: whether a stage was no longer what dvc.lock said.
 
     Raises:
         DenoiserError: the registry cannot be reached, or a model cannot be loaded.
@@ -22,22 +30,26 @@ def reach(pipeline: Pipeline, access: Access, result: Result, say: Callable[[str
         answer = registry_access.would_decide(access)
     else:
         say("registering")
-        answer = _register(pipeline, result)
+        answer = _register(pipeline, result, changed)
         result.version, result.run_id = answer["version"], answer["run_id"]
     result.champion_before, result.champion_after = answer["champion_before"], answer["champion_after"]
-    result.reasons = list(answer["reasons"])
     result.outcome = _outcome(answer, result)
+    # that a model is the champion's own, the outcome says
+    own = result.is_champion and result.champion_before == result.version and result.stages[REGISTER] == "ran"
+    result.reasons = [] if own and not answer["promoted"] else list(answer["reasons"])
 
 
-def _register(pipeline: Pipeline, result: Result) -> dict[str, Any]:
-    result.stages |= pipeline.run([REGISTER])
+def _register(pipeline: Pipeline, result: Result, changed: bool) -> dict[str, Any]:
+    # the verdict is reported once, by the retraining
+    environment = {program.REPORTED: "yes"}
+    result.stages |= pipeline.run([REGISTER], environment=environment)
     answer = read_json(REGISTRATION)
     if result.stages[REGISTER] == "unchanged" and (why := registry_access.out_of_date(answer)) is not None:
         # DVC knows nothing of the registry
         result.changes[REGISTER] = [why]
-        result.stages |= pipeline.run([REGISTER], force=True)
+        result.stages |= pipeline.run([REGISTER], environment=environment, force=True)
         answer = read_json(REGISTRATION)
-    if result.stages[REGISTER] == "unchanged" and result.changes:
+    if result.stages[REGISTER] == "unchanged" and changed:
         # the verdict is that of an earlier retraining
         answer |= {"promoted": False, "reasons": [f"All came out as it was for version {answer['version']}."]}
     return answer

@@ -120,7 +120,7 @@ def test_drawn_numbers_never_dethrone_a_champion_of_real_pictures(
     assert decision.promoted is promoted
     if not promoted:
         assert decision.reasons == (
-            f"It was trained on drawn numbers (synthetic), the champion on real pictures ({champion}): "
+            f"Refused: It was trained on drawn numbers (synthetic), the champion on real pictures ({champion}): "
             "such a model never replaces such a champion.",
         )
 

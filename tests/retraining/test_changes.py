@@ -119,8 +119,25 @@ def test_a_lock_that_was_merged_of_two_halves_is_noticed(toy: Toy, go: Go) -> No
     data["md5"] = f"{'0' * 32}.dir"
     YAML(typ="safe").dump(lock, toy.folder / "dvc.lock")
     assert changes.since_lock(Pipeline(), YAML(typ="safe").load(toy.folder / "params.yaml")) == {
-        "train": ["data/noisy is another one than it was made from"]
+        "train": ["it used another version of data/noisy"]
     }
     (toy.folder / "dvc.lock").write_text("<<<<<<< HEAD")
     with pytest.raises(DenoiserError, match=r"dvc\.lock"):
         go(toy)
+
+
+def test_a_report_compares_with_the_base_whatever_an_earlier_run_left_in_dvc_lock(toy: Toy, go: Go) -> None:
+    go(toy, commit=True)
+    toy.push()
+    toy.edit("params.yaml", "epochs: 30", "epochs: 25")
+    toy.commit("Train less")
+    subprocess.run(["dvc", "repro", "--quiet"], cwd=toy.folder, env=toy.environment(), check=True)
+    toy.edit("params.yaml", "epochs: 25", "epochs: 3")
+    toy.commit("Train still less")
+    result = go(toy)
+    assert result.changes == {"train": ["train.epochs: 30 → 3"]}
+    assert result.params_changed == {"train.epochs": (30, 3)}
+    toy.edit("params.yaml", "epochs: 3", "epochs: 30")
+    back = go(toy)
+    assert back.params_changed == {}
+    assert back.changes == {"train": ["as before; dvc.lock here was of another run"]}

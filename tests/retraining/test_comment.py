@@ -85,3 +85,10 @@ def test_it_stays_short_enough_for_a_comment() -> None:
     result.params_changed = {f"setting.{number}": (0, "y" * 100) for number in range(1000)}
     assert len(markdown(result)) < 10_000
     assert "… and 980 more." in markdown(result)
+
+
+def test_settings_that_were_trained_before_stand_under_no_sentence_that_there_is_nothing_to_do() -> None:
+    result = Result(Outcome.NOT_BETTER, params_changed={"train.epochs": (30, 25)})
+    assert "| train.epochs | 30 | 25 |" in markdown(result)
+    result.outcome = Outcome.NOTHING_TO_DO
+    assert "train.epochs" not in markdown(result)

@@ -133,7 +133,7 @@ def _refuse_in_latin_1(toy: Toy) -> Callable[[], object]:
 # the last line that git prints names the cause of none
 REFUSALS = [
     (_refuse_to_sign, "gpg failed to sign the data", True),
-    (_refuse_in_latin_1, "no secret key for J\\xfcrgen", False),
+    (_refuse_in_latin_1, "no secret key for J", False),
 ]
 
 

@@ -12,8 +12,7 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.retraining import leftovers
 from svhn_denoiser.retraining.pipeline import Pipeline
 from svhn_denoiser.retraining.result import Outcome
-from tests.retraining.conftest import Go
-from tests.retraining.toy_pipeline import ALL, Toy
+from tests.retraining.toy_pipeline import ALL, Go, Toy
 
 RWLOCK = Path(".dvc/tmp/rwlock")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from svhn_denoiser import program
 from svhn_denoiser.retraining import registry_access
 from svhn_denoiser.retraining.result import Outcome
 from tests.retraining.toy_pipeline import Go, Toy
@@ -47,3 +48,28 @@ def test_the_gate_is_asked_anew_then_rather_than_an_old_verdict_believed(
     assert (result.outcome, result.version, result.champion_after) == (Outcome.NOT_BETTER, 1, 2)
     assert result.reasons == ["PSNR is 30.00 dB."]
     assert "the champion is version 2 now" in result.changes["register"]
+
+
+def test_the_verdict_is_told_once(toy: Toy, go: Go) -> None:
+    toy.edit(
+        "register.py",
+        "known = json",
+        "write('reports/told', os.environ.get('SVHN_DENOISER_REPORTED', 'no'))\nknown = json",
+    )
+    toy.commit("Note who tells")
+    toy.push()
+    go(toy)
+    assert (toy.folder / "reports/told").read_text() == "yes", "the stage keeps its verdict to itself"
+    again = go(toy.clone("other"))
+    assert again.outcome is Outcome.NOTHING_TO_DO
+    assert again.reasons == [], "the headline says that it is the champion already"
+
+
+def test_a_stage_on_its_own_says_what_it_came_to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(program.REPORTED, raising=False)
+    program.conclude("version 1 is champion")
+    monkeypatch.setenv(program.REPORTED, "yes")
+    program.conclude("version 2 is champion")
+    assert capsys.readouterr().out == "version 1 is champion\n"
