@@ -71,7 +71,7 @@ def changed_files() -> tuple[list[str], list[str]]:
 def differs(commit: str, path: str) -> bool:
     """Whether a file of the working folder, tracked or not, differs from that of a commit."""
     here = Path(path)
-    return (here.read_text(encoding="utf-8") if here.is_file() else None) != show(commit, path)
+    return (here.read_bytes().decode("utf-8", "surrogateescape") if here.is_file() else None) != show(commit, path)
 
 
 def commit_files(files: Iterable[str], message: str) -> str:
