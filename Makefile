@@ -18,10 +18,10 @@ READY := $(VENV)/.ready
 DEMO := -S download.source=synthetic -S download.synthetic.train=3000 -S download.synthetic.test=500 \
 	-S train.epochs=10 -S evaluate.noise_level_pictures=300 -S evaluate.baseline_pictures=200
 
-.PHONY: help setup gpu s3 demo test repro retrain ui bench lint docs
+.PHONY: help setup gpu s3 export demo test repro retrain ui bench bench-runtimes lint docs
 
 help:  ## list the targets
-	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make the virtual environment with the locked dependencies (all targets call it)
 
@@ -42,6 +42,13 @@ gpu: $(READY)  ## install TensorFlow's CUDA libraries (Linux, NVIDIA)
 
 s3: $(READY)  ## install DVC's plug-in for S3 remotes
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/s3.txt
+
+EXPORT_READY := $(VENV)/.export
+export: $(EXPORT_READY)  ## install what `svhn-denoiser export` needs for ONNX and LiteRT
+
+$(EXPORT_READY): $(READY) requirements/export.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/export.txt
+	@touch $@
 
 demo: $(READY)  ## run all five stages on drawn house numbers, offline, in minutes; reports go to demo/
 	@# not --force, which would run every stage again: what was trained before comes from DVC's run cache
@@ -83,6 +90,9 @@ ui: $(READY)  ## compare the runs at http://127.0.0.1:5000 (another port: PORT=5
 BENCH_READY := $(VENV)/.bench
 bench: $(BENCH_READY)  ## compare denoisers, into benchmarks/side_by_side (options: BENCH="--pictures 200")
 	@python -m benchmarks.side_by_side $(BENCH)
+
+bench-runtimes: $(EXPORT_READY)  ## time runtimes, into benchmarks/runtimes/RESULTS.md (options: BENCH="--model FILE")
+	@python -m benchmarks.runtimes $(BENCH)
 
 $(BENCH_READY): $(READY) requirements/bench.txt
 	@echo "Setting up the packages to compare with; one of them, bm3d, is for non-commercial use only"

@@ -11,7 +11,9 @@ import typer
 
 from svhn_denoiser import params_command, program
 from svhn_denoiser.denoising.command import denoise
+from svhn_denoiser.denoising.export_command import export
 from svhn_denoiser.drift.command import drift
+from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation.command import scores
 from svhn_denoiser.registry import command as registry_command
 from svhn_denoiser.retraining.command import retrain
@@ -23,13 +25,25 @@ app = typer.Typer(
 )
 app.add_typer(params_command.app, name="params")
 app.add_typer(registry_command.app, name="registry")
-for command in (retrain, drift, scores, denoise):
+for command in (retrain, drift, scores, denoise, export):
     app.command()(command)
 
 
 def main() -> None:
     """Run the command line; an error for people is one line, and the exit code says whether all was done."""
-    program.run(app)
+    program.run(_run)
+
+
+def _run() -> None:
+    try:
+        app()
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "svhn_denoiser":
+            raise
+        raise DenoiserError(
+            f"this command needs {error.name}, which is not installed: the package alone denoises pictures, and no "
+            "more. Run `pip install 'svhn-denoiser[pipeline]'`, or `make setup` in a clone."
+        ) from error
 
 
 def _show_version(asked: bool) -> None:

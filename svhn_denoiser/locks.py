@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 
 @contextmanager
 def waiting(lock_file: Path, say: Callable[[], object]) -> Iterator[None]:
@@ -15,6 +13,9 @@ def waiting(lock_file: Path, say: Callable[[], object]) -> Iterator[None]:
         lock_file: is made, and its folder too; it stays.
         say: is called once if there is something to wait for, before the waiting begins.
     """
+    # not there where the package only denoises
+    from filelock import FileLock, Timeout
+
     lock_file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(lock_file)
     try:

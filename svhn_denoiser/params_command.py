@@ -8,7 +8,6 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from svhn_denoiser import params as settings
 from svhn_denoiser.paths import PARAMS
 from svhn_denoiser.terminal import out
 
@@ -20,6 +19,9 @@ def params_check(
     file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The settings.")] = PARAMS,
 ) -> None:
     """Say whether the settings are fine, or all that is wrong with them."""
+    # pydantic takes a tenth of a second, which every command would pay
+    from svhn_denoiser import params as settings
+
     settings.load(file)
     typer.echo(f"{file}: all settings are fine")
 
@@ -32,6 +34,7 @@ def params_recipe(
 
     `dvc exp run $(svhn-denoiser params recipe long)` runs the pipeline with one of them.
     """
+    from svhn_denoiser import params as settings
     from svhn_denoiser import recipes
 
     if name is not None:

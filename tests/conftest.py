@@ -15,6 +15,12 @@ from tests.example_settings import ROOT
 from tests.mlflow_server import mlflow_server
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Models that are prepared for the fast runtime are kept for the tests alone."""
+    os.environ["SVHN_DENOISER_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def settings() -> params.Params:
     """The repository's own settings."""

@@ -1,5 +1,6 @@
 """`svhn-denoiser denoise`."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -22,15 +23,14 @@ def denoise(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier call.")] = False,
 ) -> None:
     """Denoise pictures of any size and mode; each keeps its name and becomes a PNG."""
-    from svhn_denoiser.denoising import picture_files, tiles
+    from svhn_denoiser.denoising import picture_files
+    from svhn_denoiser.denoising.denoiser import Denoiser
 
     jobs = picture_files.plan(pictures, output)
-    with chosen_model.choose(model) as chosen:
-        from svhn_denoiser.networks.model_file import load_model
-
-        if model is None:
+    with chosen_model.choose(None) if model is None else nullcontext() as chosen:
+        if chosen is not None:
             typer.echo(f"denoising with {chosen.name}", err=True)
-        network = tiles.with_model(load_model(chosen.file))
+        network = Denoiser.load(chosen.file if chosen else model, say=_say)
     failures = 0
     results = picture_files.denoise_files(jobs, network, overwrite=overwrite)
     for result in track(results, "denoising", len(jobs), console=err, transient=True, disable=not err.is_terminal):
@@ -40,3 +40,8 @@ def denoise(
     typer.echo(f"{len(jobs) - failures} of {len(jobs)} pictures denoised into {output}")
     if failures:
         raise typer.Exit(1)
+
+
+def _say(sentence: str) -> None:
+    if err.is_terminal:
+        err.print(sentence, style="dim", markup=False, highlight=False)

@@ -41,23 +41,38 @@ def choose(named: str | None) -> Iterator[ChosenModel]:
         yield ChosenModel(Path(named), named)
         return
     with TemporaryDirectory() as folder:
-        yield _champion(Path(folder)) if named is None else _fetch(named, named, Path(folder))
+        if named is not None:
+            yield fetch(named, named, Path(folder))
+        else:
+            yield champion(Path(folder)) or ChosenModel(
+                repository_root() / MODEL, f"{MODEL}, as there is no champion yet"
+            )
 
 
-def _champion(folder: Path) -> ChosenModel:
+def champion(folder: Path) -> ChosenModel | None:
+    """The champion's file, fetched into a folder; None where nothing is registered, or nothing was promoted.
+
+    Raises:
+        DenoiserError: MLflow does not answer.
+    """
     if store_exists():
         from svhn_denoiser.registry import versions
         from svhn_denoiser.tracking.store import open_store
 
         with open_store() as store:
-            champion = versions.champion(store)
-        if champion is not None:
-            address = f"models:/{versions.MODEL}/{champion.number}"
-            return _fetch(address, f"the champion, version {champion.number}", folder)
-    return ChosenModel(repository_root() / MODEL, f"{MODEL}, as there is no champion yet")
+            version = versions.champion(store)
+        if version is not None:
+            address = f"models:/{versions.MODEL}/{version.number}"
+            return fetch(address, f"the champion, version {version.number}", folder)
+    return None
 
 
-def _fetch(address: str, name: str, folder: Path) -> ChosenModel:
+def fetch(address: str, name: str, folder: Path) -> ChosenModel:
+    """A model that MLflow has, fetched into a folder.
+
+    Raises:
+        DenoiserError: MLflow has no such model, or does not answer.
+    """
     from svhn_denoiser.registry import versions
     from svhn_denoiser.tracking.store import open_store
 

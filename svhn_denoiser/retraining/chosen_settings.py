@@ -11,12 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from svhn_denoiser import params
 from svhn_denoiser.errors import DenoiserError
-
-MOST = 16
-
-
-class WrongUsageError(DenoiserError):
-    """The command was called in a way that makes no sense."""
+from svhn_denoiser.retraining.result import MOST, WrongUsageError
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,8 @@ from svhn_denoiser.credentials import masked, masked_leaves
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import write_json, write_text
 from svhn_denoiser.paths import RETRAINING, RETRAINING_SUMMARY
-from svhn_denoiser.retraining import checkout
-from svhn_denoiser.retraining.chosen_settings import MOST, WrongUsageError
 from svhn_denoiser.retraining.comment import headline, markdown
-from svhn_denoiser.retraining.result import Outcome, Result
+from svhn_denoiser.retraining.result import MOST, Outcome, Result, WrongUsageError
 from svhn_denoiser.terminal import AsJson, print_json
 
 
@@ -54,10 +52,11 @@ def retrain(
     Exit codes: 0 promoted, 3 not better, 4 nothing to do, 1 failed, 2 wrong usage.
     """
     file = summary.absolute()
+    # imports DVC
+    from svhn_denoiser.retraining import checkout, job
+
     os.chdir(checkout.root())
     signal.signal(signal.SIGTERM, _stop)
-    # imports DVC
-    from svhn_denoiser.retraining import job
 
     options = job.Options(tuple(chosen or ()), dry_run, report_only, base, commit, remote)
     result = Result()

@@ -4,7 +4,16 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from svhn_denoiser.errors import DenoiserError
+
 StageOutcome = Literal["ran", "restored", "unchanged"]
+
+# combinations of settings that one retraining tries
+MOST = 16
+
+
+class WrongUsageError(DenoiserError):
+    """The command was called in a way that makes no sense."""
 
 
 class Outcome(StrEnum):

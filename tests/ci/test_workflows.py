@@ -58,6 +58,8 @@ SILENT = (
     "dvc.lock",
     "recipes.yaml",
     "requirements/bench.txt",
+    "requirements/denoise.txt",
+    "requirements/export.txt",
     "requirements/docs.txt",
     "requirements/gpu.txt",
     "requirements/s3.txt",

@@ -3,7 +3,7 @@
 import pytest
 
 from svhn_denoiser.retraining import chosen_settings
-from svhn_denoiser.retraining.chosen_settings import WrongUsageError
+from svhn_denoiser.retraining.result import WrongUsageError
 from tests.example_settings import ROOT
 
 
