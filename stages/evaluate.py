@@ -12,7 +12,7 @@ from svhn_denoiser.report.sheets import sheet
 def main() -> None:
     """Read the model and the test pairs; write all of reports/ that is about scores."""
     settings = params.load()
-    # imports TensorFlow: a wrong setting is said before
+    # imports TensorFlow: report a wrong setting first
     from svhn_denoiser.networks.inference import denoise
     from svhn_denoiser.networks.model_file import load_model
     from svhn_denoiser.tracking.lineage import dvc_hash

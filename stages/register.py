@@ -9,7 +9,7 @@ from svhn_denoiser.registry.trained import read_trained
 def main() -> None:
     """Read the model, its scores and its run; write reports/registration.json."""
     settings = params.load()
-    # imports TensorFlow and MLflow: a wrong setting is said before
+    # imports TensorFlow and MLflow: report a wrong setting first
     from svhn_denoiser.registry.registration import in_words, register
 
     result = register(settings, read_trained(), pairs.read(NOISY, "test"), REPORTS)

@@ -10,7 +10,7 @@ from svhn_denoiser.paths import HISTORY, MODEL, NOISY, RESUME, RUN
 def main() -> None:
     """Read data/noisy, write models/denoiser.keras, reports/history.csv and reports/run.json."""
     settings = params.load()
-    # these import TensorFlow and MLflow: a wrong setting is said before
+    # these import TensorFlow and MLflow: report a wrong setting first
     from svhn_denoiser.networks.model_file import save
     from svhn_denoiser.tracking.dependencies import code_hash, data_hash
     from svhn_denoiser.tracking.lineage import dvc_hash

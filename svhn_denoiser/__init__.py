@@ -1,4 +1,4 @@
-"""A denoiser for house numbers: its data, its network, its scores and its registry."""
+"""A denoiser for pictures of house numbers: data, network, scores and registry."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,6 +1,6 @@
 """The command line, `svhn-denoiser --help`, assembled from the commands of the wings.
 
-What takes long to import (MLflow 3 s, TensorFlow 6 s) is imported by the command that needs it.
+Slow imports (MLflow 3 s, TensorFlow 6 s) happen in the command that needs them.
 """
 
 from importlib.metadata import PackageNotFoundError
@@ -19,7 +19,7 @@ from svhn_denoiser.registry import command as registry_command
 from svhn_denoiser.retraining.command import retrain
 
 app = typer.Typer(
-    help="Removes noise from pictures of house numbers, and looks after the models that do.",
+    help="Remove noise from pictures of house numbers, and manage the models that do it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -30,7 +30,7 @@ for command in (retrain, drift, scores, denoise, export):
 
 
 def main() -> None:
-    """Run the command line; an error for people is one line, and the exit code says whether all was done."""
+    """Run the command line. A user's error is one line; the exit code is 0 only if everything was done."""
     program.run(_run)
 
 

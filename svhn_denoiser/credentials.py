@@ -1,4 +1,4 @@
-"""No credential is shown: every address and message that people and files get to see goes through here."""
+"""Hide credentials: every address and message that is shown or written goes through here."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def masked(text: str) -> str:
 
 
 def masked_leaves(content: Any) -> Any:
-    """What is to become JSON, with each text in it masked; its keys stay."""
+    """JSON content with every text masked; keys stay."""
     if isinstance(content, str):
         return masked(content)
     if isinstance(content, Mapping):
@@ -42,7 +42,7 @@ def masked_leaves(content: Any) -> Any:
 
 
 def public_address(address: str) -> str:
-    """An address as people and files may see it."""
+    """An address without its credentials."""
     # by its parts, as nothing else stands around it: a password may hold a blank
     return masked(address.replace(f"{user_of(address)}@", "", 1) if user_of(address) else address)
 

@@ -1,8 +1,8 @@
-"""The one error that people are meant to read."""
+"""The one error that is meant for users."""
 
 
 class DenoiserError(Exception):
-    """What went wrong, where, and what to do: shown to the user as it is, without a traceback.
+    """What went wrong, where, and what to do. Users see the message without a traceback.
 
-    Raised for anything a user can mend (a setting, a file, a server); a bug raises something else.
+    Raised for anything a user can fix (a setting, a file, a server). A bug raises something else.
     """

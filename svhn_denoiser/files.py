@@ -1,4 +1,4 @@
-"""Files are written whole or not at all: nobody reads half a table, whenever a program is stopped."""
+"""Write files whole or not at all, so that a program that stops leaves no half-written file."""
 
 import csv
 import json
@@ -12,9 +12,9 @@ from svhn_denoiser.errors import DenoiserError
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Write a file under another name first; it takes its own once the block has ended well.
+    """Write to a temporary file, and rename it when the block succeeds.
 
-    Makes the folder. If the block raises, an older file of that name stays as it was, and nothing else is left.
+    Makes the folder. If the block raises, an older file stays as it was and the temporary file is removed.
 
     Yields:
         Where to write: beside `path`, hidden, with the same suffix.

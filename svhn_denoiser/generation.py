@@ -32,7 +32,7 @@ def write(
         folder: where the splits go; what was there is replaced, once all of the new is complete.
         settings: noise and the size of the validation block.
         seed: the project's seed.
-        advance: is told how many pictures have been written since it was last told.
+        advance: called with the number of pictures written since the last call.
 
     Returns:
         The number of pictures of each split.

@@ -7,11 +7,11 @@ from pathlib import Path
 
 @contextmanager
 def waiting(lock_file: Path, say: Callable[[], object]) -> Iterator[None]:
-    """Hold a lock for the block; wait for it, however long, where another process has it.
+    """Hold a lock for the block, waiting as long as another process has it.
 
     Args:
-        lock_file: is made, and its folder too; it stays.
-        say: is called once if there is something to wait for, before the waiting begins.
+        lock_file: made if missing, with its folder; it is not deleted.
+        say: is called once, before waiting, if another process has the lock.
     """
     # not there where the package only denoises
     from filelock import FileLock, Timeout

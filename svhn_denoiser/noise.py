@@ -50,7 +50,7 @@ def add_noise(
 
 
 def _strength(low: float, high: float, rng: np.random.Generator) -> float:
-    # As Chebyshev's nodes lie, in the root of the strength: what is learnt for one strength helps its neighbours, and
+    # As Chebyshev's nodes lie, in the root of the strength: what is learned for one strength helps its neighbours, and
     # those at the ends have neighbours on one side only
     share = (1 - np.cos(np.pi * rng.random())) / 2
     return float((low**0.5 + (high**0.5 - low**0.5) * share) ** 2)

@@ -35,7 +35,7 @@ class _Section(BaseModel):
 
 
 class SvhnSettings(_Section):
-    """The official files: which, from where, how patiently."""
+    """The official files: which ones, from where, and how often to retry."""
 
     extra: bool
     mirrors: Annotated[list[str], Field(min_length=1)]
@@ -78,7 +78,7 @@ class DownloadSettings(_Section):
 
 
 class NoiseSettings(_Section):
-    """The noise model; equations in `noise.py`."""
+    """The noise model; `noise.py` has the equations."""
 
     kind: Literal[NoiseKind, NoiseMix]
     strength: Strength | Annotated[list[Strength], Field(min_length=2, max_length=2)]
@@ -136,7 +136,7 @@ class TrainSettings(_Section):
 
 
 class EvaluateSettings(_Section):
-    """What is scored, and against what."""
+    """What the stage `evaluate` scores, and the baselines."""
 
     noise_levels: Annotated[list[Strength], Field(min_length=1)]
     noise_level_pictures: Count
@@ -152,12 +152,12 @@ class EvaluateSettings(_Section):
     @classmethod
     def _no_twins(cls, entries: list[Any]) -> list[Any]:
         if len(set(entries)) != len(entries):
-            raise PydanticCustomError("twins", "each entry may stand once")
+            raise PydanticCustomError("twins", "each entry may appear only once")
         return entries
 
 
 class GateSettings(_Section):
-    """What a challenger must show to become champion."""
+    """The conditions for a challenger to become champion."""
 
     min_psnr_gain: Annotated[float, Field(ge=-100, le=100)]
     max_ssim_loss: Annotated[float, Field(ge=0, le=1)]
@@ -207,9 +207,9 @@ def parse(text: str, name: str = "params.yaml") -> Params:
         mark = error.problem_mark
         where = f"{name}, line {mark.line + 1}" if mark else name
         problem = (error.problem or "cannot be read").replace("\n", " ")
-        raise DenoiserError(f"{where}: is no valid YAML: {problem}") from None
+        raise DenoiserError(f"{where}: is not valid YAML: {problem}") from None
     except YAMLError as error:
-        raise DenoiserError(f"{name}: is no valid YAML: {error}") from None
+        raise DenoiserError(f"{name}: is not valid YAML: {error}") from None
     if not isinstance(tree, dict):
         found = "is empty" if tree is None else f"holds a {type(tree).__name__}"
         raise DenoiserError(f"{name}: {found}; expected the sections {', '.join(_sections())}.")

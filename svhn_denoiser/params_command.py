@@ -11,14 +11,14 @@ from rich.table import Table
 from svhn_denoiser.paths import PARAMS
 from svhn_denoiser.terminal import out
 
-app = typer.Typer(help="The settings of the pipeline.", no_args_is_help=True)
+app = typer.Typer(help="Check the settings, and list the recipes.", no_args_is_help=True)
 
 
 @app.command("check")
 def params_check(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The settings.")] = PARAMS,
+    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The settings file.")] = PARAMS,
 ) -> None:
-    """Say whether the settings are fine, or all that is wrong with them."""
+    """Check the settings, and report every error at once."""
     # pydantic takes a tenth of a second, which every command would pay
     from svhn_denoiser import params as settings
 
@@ -28,9 +28,9 @@ def params_check(
 
 @app.command("recipe")
 def params_recipe(
-    name: Annotated[str | None, typer.Argument(help="Which; without it, all are listed.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="The recipe; default: list all.", show_default=False)] = None,
 ) -> None:
-    """Named settings: what `dvc exp run` is given for one, or what there is.
+    """List the recipes, or print the options of one for `dvc exp run`.
 
     `dvc exp run $(svhn-denoiser params recipe long)` runs the pipeline with one of them.
     """

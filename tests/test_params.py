@@ -56,7 +56,7 @@ BAD = {
         ["generate.noise.strength = 1 with generate.noise.kind = 'jpeg'", "0.99"],
     ),
     "the same key twice": ("seed: 2021", "seed: 2021\nseed: 3", ["duplicate key", "line"]),
-    "broken YAML": ("train:\n", "train: [\n", ["no valid YAML", "line"]),
+    "broken YAML": ("train:\n", "train: [\n", ["not valid YAML", "line"]),
 }
 # two of them need a second change to come about
 ALSO = {

@@ -63,7 +63,7 @@ def draw(points: Sequence[Point], noisy: float | None, pictures: int) -> bytes:
     Returns:
         An SVG file.
     """
-    # the user's own matplotlibrc has no say
+    # the user's own matplotlibrc has no effect
     with style.context(["default", _STYLE]):
         figure = Figure(figsize=(7.6, 4.4), dpi=_DPI, layout="constrained")
         FigureCanvasAgg(figure)

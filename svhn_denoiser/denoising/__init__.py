@@ -1,1 +1,1 @@
-"""People's own pictures: files, tiles, the command."""
+"""Denoise people's own pictures: files, tiles, the command."""

@@ -14,15 +14,15 @@ from svhn_denoiser.terminal import err
 def denoise(
     pictures: Annotated[
         list[Path],
-        typer.Argument(metavar="PICTURES...", help="Files, and folders of them.", show_default=False),
+        typer.Argument(metavar="PICTURES...", help="Files and folders.", show_default=False),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the denoised pictures.", file_okay=False)],
     model: Annotated[
         str | None, typer.Option(metavar="URI-OR-FILE", help=chosen_model.OPTION_HELP, show_default=False)
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier call.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that an earlier run wrote.")] = False,
 ) -> None:
-    """Denoise pictures of any size and mode; each keeps its name and becomes a PNG."""
+    """Denoise pictures of any size and mode. Each keeps its name and becomes a PNG."""
     from svhn_denoiser.denoising import picture_files
     from svhn_denoiser.denoising.denoiser import Denoiser
 

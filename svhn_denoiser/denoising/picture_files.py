@@ -34,7 +34,7 @@ class Failure:
 
 
 def plan(paths: Iterable[Path], output: Path) -> list[Job]:
-    """Which pictures there are, and where each goes: names are kept, folders too, the ending becomes .png.
+    """List the pictures and where each result goes: names and folders are kept, the suffix becomes .png.
 
     A picture that is named is always tried; of a folder, those that :func:`svhn_denoiser.picture_files.find` finds.
 
@@ -64,7 +64,7 @@ def plan(paths: Iterable[Path], output: Path) -> list[Job]:
 
 
 def denoise_files(jobs: list[Job], denoise: Denoise, *, overwrite: bool) -> Iterator[Failure | None]:
-    """Denoise pictures one after the other, whatever happens to one of them.
+    """Denoise pictures one after the other; one failure does not stop the others.
 
     Args:
         jobs: what :func:`plan` found.

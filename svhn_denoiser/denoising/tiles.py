@@ -24,7 +24,7 @@ _GRID = 8
 
 
 def with_model(model: "keras.Model") -> Denoise:
-    """A network as a function of one picture: float32 (H, W, 3) in [0, 1] to the same, large ones in pieces."""
+    """Make a network a function of one picture: float32 (H, W, 3) in [0, 1] to the same, large ones in pieces."""
     from svhn_denoiser.networks import inference
 
     def denoise(picture: NDArray[np.float32]) -> NDArray[np.float32]:

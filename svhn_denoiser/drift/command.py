@@ -1,4 +1,4 @@
-"""`svhn-denoiser drift`: what people and schedulers call."""
+"""`svhn-denoiser drift`, for people and schedulers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,13 +31,13 @@ Pictures = Annotated[
     list[Path],
     typer.Argument(
         metavar="PICTURES...",
-        help="Files, folders of them, and SVHN-format .mat files; larger pictures are cut into 32x32 crops.",
+        help="Files, folders and SVHN-format .mat files; larger pictures are cut into 32x32 crops.",
         show_default=False,
     ),
 ]
 Clean = Annotated[
     bool,
-    typer.Option("--clean", help="Compare with the clean training pictures: for what is to become training data."),
+    typer.Option("--clean", help="Compare with the clean training pictures: for pictures you want to train on."),
 ]
 Reference = Annotated[
     Path | None,
@@ -46,7 +46,7 @@ Reference = Annotated[
 Model = Annotated[str | None, typer.Option(metavar="URI-OR-FILE", help=chosen_model.OPTION_HELP, show_default=False)]
 Page = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", dir_okay=False, help="Write the answer as an HTML page, too.", show_default=False),
+    typer.Option(metavar="FILE", dir_okay=False, help="Also write the result as an HTML page.", show_default=False),
 ]
 
 
@@ -58,16 +58,16 @@ def drift(
     page: Page = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether the model was trained for these pictures.
+    """Check whether pictures look like the training set.
 
-    They are compared with what the network met in training, the noisy pictures in data/noisy/train: their light,
-    colours, sharpness and noise, and what the model takes away, one by one and all together.
+    Compares them with the noisy training pictures in data/noisy/train: light, colours, sharpness, noise, and what the
+    model removes, one by one and all together.
 
     Exit codes: 0 no drift, 3 drift, 1 failed (also if a picture cannot be read and the rest shows no drift), 2 wrong
     usage.
     """
     if clean and reference:
-        raise typer.BadParameter("--clean and --reference exclude each other.")
+        raise typer.BadParameter("use either --clean or --reference, not both.")
     incoming, training = _read(pictures, reference, clean)
     found, name = _examine(training, incoming, model)
     # the model was trained for the noisy training pictures, and for no others
@@ -132,11 +132,11 @@ def _training(clean: bool) -> "Collection":
 def _model(named: str | None) -> "Iterator[tuple[Denoise | None, str | None]]":
     with chosen_model.choose(named) as chosen:
         if named is None and not chosen.file.exists():
-            typer.echo("there is no model yet: going on without what it takes away", err=True)
+            typer.echo("there is no model yet: leaving out what it would remove", err=True)
             yield None, None
             return
         if named is None:
-            typer.echo(f"comparing with the help of {chosen.name}", err=True)
+            typer.echo(f"measuring what is removed by {chosen.name}", err=True)
         yield partial(_denoise, cache(partial(_load, chosen.file))), chosen.name
 
 
@@ -147,7 +147,7 @@ def _load(file: Path) -> "keras.Model":
 
 
 def _denoise(load: "Callable[[], keras.Model]", pictures: "NDArray[np.float32]") -> "NDArray[np.float32]":
-    # too few pictures are said before TensorFlow is imported, which takes seconds
+    # report too few pictures before importing TensorFlow, which takes seconds
     from svhn_denoiser.networks import inference
 
     return inference.denoise(load(), pictures)

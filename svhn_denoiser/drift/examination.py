@@ -1,4 +1,4 @@
-"""From two collections of pictures to what the table, the page and the JSON show."""
+"""Compare two collections of pictures: what the table, the page and the JSON show."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is measured of each picture: its light, its colours, its detail, its noise, and what the model takes away.
+"""The features of a picture: light, colours, detail, noise, and what the model removes.
 
 Where noise would hide what is measured (the extremes, the colours, the edges), the picture is smoothed a little first,
 so that the same measure serves clean and noisy pictures.

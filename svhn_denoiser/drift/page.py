@@ -1,4 +1,4 @@
-"""An examination as one HTML page that needs nothing but itself, in the look of the pipeline's report."""
+"""An examination as one self-contained HTML page, in the style of the pipeline's report."""
 
 from pathlib import Path
 

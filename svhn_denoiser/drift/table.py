@@ -19,8 +19,8 @@ def show(found: Examination, reference: str | None) -> None:
     """
     incoming, training = found.incoming, found.training
     _say(
-        f"{incoming.found:,} pictures ({len(incoming.pictures):,} crops looked at) beside {training.name} "
-        f"({training.found:,}, {len(training.pictures):,} looked at)"
+        f"{incoming.found:,} pictures ({len(incoming.pictures):,} crops measured) against {training.name} "
+        f"({training.found:,}, {len(training.pictures):,} measured)"
     )
     out.print(_table(found))
     for finding in found.findings:

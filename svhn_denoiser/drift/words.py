@@ -1,4 +1,4 @@
-"""What an examination means, in words and as JSON."""
+"""The result of an examination, in words and as JSON."""
 
 from collections.abc import Sequence
 from typing import Any

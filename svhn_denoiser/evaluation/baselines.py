@@ -1,6 +1,6 @@
 """Classical denoisers to compare with.
 
-Each is told the noise's true standard deviation, which a user seldom knows: they are shown at their best. The
+Each is given the true standard deviation of the noise, which a user seldom knows: these are their best scores. The
 parameters are the ones that gave the best PSNR on SVHN training crops at sigma 0.1, as multiples of sigma.
 """
 

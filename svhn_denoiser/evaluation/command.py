@@ -10,10 +10,10 @@ from svhn_denoiser.terminal import AsJson, out, print_json
 
 
 def scores(
-    reports: Annotated[Path, typer.Argument(metavar="[REPORTS]", help="The folder `reports` of a run.")] = REPORTS,
+    reports: Annotated[Path, typer.Argument(metavar="[REPORTS]", help="The `reports` folder of a run.")] = REPORTS,
     as_json: AsJson = False,
 ) -> None:
-    """What the last run reached, beside the noisy pictures and classical denoisers."""
+    """Show the scores of the last run, next to the noisy pictures and classical denoisers."""
     from svhn_denoiser.evaluation.score_table import read_scores, score_table
 
     if as_json:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
-# An estimate that equals the clean picture has an infinite PSNR, which would eat every mean. 100 dB is an error of
+# An estimate that equals the clean picture has an infinite PSNR, and so would every mean. 100 dB is an error of
 # 1e-5 of full scale, far below what 8 bits can hold (59 dB for rounding alone).
 PSNR_CAP = 100.0
 

@@ -22,7 +22,7 @@ def read_scores(reports: Path) -> dict[str, Any]:
 
 
 def score_table(reports: Path) -> Table:
-    """What a run reached, beside the noisy pictures and the classical denoisers.
+    """A run's scores, next to the noisy pictures and the classical denoisers.
 
     Raises:
         DenoiserError: as in :func:`read_scores`.

@@ -49,12 +49,12 @@ def score(clean: FloatPictures, estimate: FloatPictures) -> Scores:
 
 
 def score_pairs(pairs: Pairs, denoiser: Denoiser) -> tuple[Scores, Scores]:
-    """Scores of the noisy pictures of a split, and of what a denoiser makes of them."""
+    """Scores of a split's noisy pictures, and of the denoised ones."""
     return score_denoised(pairs, lambda noisy: noisy), score_denoised(pairs, denoiser)
 
 
 def score_denoised(pairs: Pairs, denoiser: Denoiser) -> Scores:
-    """Scores of what a denoiser makes of the noisy pictures of a split, in blocks of bounded memory."""
+    """Scores of a split's denoised pictures, in blocks of bounded memory."""
     parts = []
     for start in range(0, len(pairs), BLOCK):
         block = pairs[start : start + BLOCK]

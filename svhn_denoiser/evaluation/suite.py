@@ -1,4 +1,4 @@
-"""All that the evaluate stage says about a denoiser: arrays in, numbers and table rows out."""
+"""Everything the stage `evaluate` reports about a denoiser: arrays in, numbers and table rows out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that is said about a denoiser.
+    """Everything reported about a denoiser.
 
     Attributes:
         metrics: what reports/metrics.json holds.
@@ -58,7 +58,7 @@ def evaluate(
         params: all settings; `seed`, `generate.noise` and `evaluate` among them.
         test: the test pairs.
         denoiser: float32 (N, H, W, 3) in [0, 1] to the same.
-        advance: is told what is being done.
+        advance: called with what is being done.
     """
     settings, noise = params.evaluate, params.generate.noise
     advance("test pictures")
@@ -115,7 +115,7 @@ def by_digit(digits: NDArray[np.uint8], noisy: Scores, denoised: Scores) -> list
 def by_noise_level(
     clean: NDArray[np.uint8], denoiser: Denoiser, settings: NoiseSettings, levels: list[float], seed: int
 ) -> list[Row]:
-    """Mean scores on other strengths of the noise, drawn anew on test pictures.
+    """Mean scores at other strengths, with new noise on test pictures.
 
     Args:
         clean: uint8 (N, H, W, 3), the first N of the test split.
@@ -156,12 +156,12 @@ def by_noise_kind(
 
 
 def kept(clean: NDArray[np.uint8], denoiser: Denoiser) -> dict[str, float]:
-    """Mean scores of what a denoiser makes of pictures without noise, uint8 (N, H, W, 3): how much it leaves alone."""
+    """Mean scores on pictures without noise, uint8 (N, H, W, 3): how well the denoiser preserves them."""
     return score_denoised(Pairs(clean, clean, np.zeros(len(clean), np.uint8)), denoiser).means()
 
 
 def self_ensemble(denoiser: Denoiser) -> Denoiser:
-    """The mean of what a denoiser makes of a picture's eight flips and turns, each turned back.
+    """Denoise a picture's eight flips and turns, turn each result back, and take the mean.
 
     Eight times the work (Timofte et al. 2016, "Seven ways to improve example-based single image super resolution").
     """

@@ -1,7 +1,7 @@
-"""The network of the 2021 script, layer for layer: kept as the baseline that everything has to beat.
+"""The network of the 2021 script, layer for layer: kept as a baseline.
 
 Three poolings carry 32x32x3 values through a bottleneck of 4x4x8, 128 numbers for 3,072, and the output does not
-start from the input: it cannot keep what was sharp in the picture. 8,163 parameters.
+start from the input: it cannot keep sharp detail. 8,163 parameters.
 """
 
 from svhn_denoiser.networks.backend import keras

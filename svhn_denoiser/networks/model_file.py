@@ -1,4 +1,4 @@
-"""A model's file: the same network gives the same bytes, and only what Keras can load safely is loaded."""
+"""Save and load a model's file: the same network gives the same bytes, and loading is safe."""
 
 import json
 import zipfile
@@ -18,10 +18,10 @@ def export(network: keras.Model) -> keras.Model:
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Save as Keras does, less the accidents: dates, and numbers that are memory addresses.
+    """Save as Keras does, without what changes from run to run: dates and memory addresses.
 
-    An output that did not change keeps its hash, and what depends on it is not run again. The file takes its name
-    once it is complete.
+    An unchanged model keeps its hash, so nothing that depends on it runs again. The file gets its name once it is
+    complete.
     """
     with whole(path) as undated, TemporaryDirectory() as folder:
         dated = Path(folder) / "dated.keras"
@@ -35,7 +35,7 @@ def save(model: keras.Model, path: Path) -> None:
 
 
 def load_model(path: Path) -> keras.Model:
-    """Load a model that Keras saved, in safe mode: no code of the file's own runs.
+    """Load a Keras model in safe mode: no code from the file runs.
 
     Raises:
         DenoiserError: there is no such file, it is no Keras model, or it does not map (N, H, W, 3) to the same.
@@ -49,7 +49,7 @@ def load_model(path: Path) -> keras.Model:
     shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if shapes != ((None, None, None, 3),) * 2:
         raise DenoiserError(f"{path}: maps {shapes[0]} to {shapes[1]}, not colour pictures of any size to the same.")
-    # XLA would compile anew for each size of pictures
+    # XLA would compile again for each picture size
     model.jit_compile = False
     return model
 

@@ -17,7 +17,7 @@ _WEAKEST, _STRONGEST, _SETTINGS = 0.01, 0.3, 8
 
 
 def leave(x: keras.KerasTensor, scale: int) -> keras.KerasTensor:
-    """Where nothing is to be tuned."""
+    """Leave a layer untuned."""
     return x
 
 
@@ -47,7 +47,7 @@ def tuner(around: keras.KerasTensor) -> Tune:
 
     Returns:
         A function of a layer's output (N, H / scale, W / scale, C) and its scale, 1, 2 or 4: each channel times one
-        number and plus another, which are learnt and depend on the noise. Untrained, it changes nothing.
+        number and plus another, which are learned and depend on the noise. Untrained, it changes nothing.
     """
     settings = {scale: _closeness(keras.layers.AveragePooling2D(scale, dtype="float32")(around)) for scale in (1, 2, 4)}
 

@@ -1,4 +1,4 @@
-"""Which model people mean: the one they name, or the champion, or what this checkout trained last.
+"""Choose a model: the one that is named, the champion, or the one this checkout trained last.
 
 What takes long to import (MLflow 3 s) is imported only where it is asked.
 """
@@ -13,14 +13,14 @@ from svhn_denoiser.paths import MODEL
 from svhn_denoiser.tracking.location import repository_root, store_exists
 
 OPTION_HELP = (
-    "A .keras file, or an address of MLflow's such as models:/svhn-denoiser/3. "
-    f"By default the champion, or {MODEL} where nothing is registered."
+    "A .keras file or an MLflow address such as models:/svhn-denoiser/3. "
+    f"Default: the champion, or {MODEL} if nothing is registered."
 )
 
 
 @dataclass(frozen=True)
 class ChosenModel:
-    """A model's file, which need not exist, and what to call it."""
+    """A model's file, which may not exist, and its name for people."""
 
     file: Path
     name: str
@@ -28,7 +28,7 @@ class ChosenModel:
 
 @contextmanager
 def choose(named: str | None) -> Iterator[ChosenModel]:
-    """The model to use; what is fetched from MLflow is gone when the context ends.
+    """The model to use. A model downloaded from MLflow is deleted when the context ends.
 
     Args:
         named: a file, or an address such as models:/svhn-denoiser/3; None for the champion, or for

@@ -13,15 +13,15 @@ from svhn_denoiser.terminal import AsJson, out, print_json
 if TYPE_CHECKING:
     from svhn_denoiser.registry.versions import Version
 
-app = typer.Typer(help="The registered models: who is champion, and who was.", no_args_is_help=True)
+app = typer.Typer(help="List the registered models, and change the champion.", no_args_is_help=True)
 
-VersionName = Annotated[str, typer.Argument(metavar="VERSION", help="A number, `champion` or `challenger`.")]
-Reason = Annotated[str, typer.Option(help="Why; kept with the version.")]
+VersionName = Annotated[str, typer.Argument(metavar="VERSION", help="A version number, `champion` or `challenger`.")]
+Reason = Annotated[str, typer.Option(help="The reason; stored with the version.")]
 
 
 @app.command("list")
 def registry_list(as_json: AsJson = False) -> None:
-    """All versions, the newest first, with their scores on the test pictures of their time."""
+    """List all versions, newest first, with their scores on the test pictures of that time."""
     from svhn_denoiser.registry.versions import versions
     from svhn_denoiser.tracking.store import open_store
 
@@ -37,7 +37,7 @@ def registry_list(as_json: AsJson = False) -> None:
 
 @app.command("show")
 def registry_show(name: VersionName, as_json: AsJson = False) -> None:
-    """All that is known of a version: scores, lineage, and what became of it."""
+    """Show everything known about a version: scores, lineage and promotions."""
     from svhn_denoiser.registry.versions import find
     from svhn_denoiser.tracking.store import open_store
 
@@ -55,7 +55,7 @@ def registry_show(name: VersionName, as_json: AsJson = False) -> None:
 
 @app.command("promote")
 def registry_promote(name: VersionName, reason: Reason = "by hand") -> None:
-    """Make a version champion, whatever the gate said."""
+    """Make a version champion, whatever the gate decided."""
     from svhn_denoiser.registry import promotion, versions
     from svhn_denoiser.tracking.store import open_store
 
@@ -68,14 +68,14 @@ def registry_promote(name: VersionName, reason: Reason = "by hand") -> None:
         try:
             promotion.promote(store, version, over=before, by=promotion.person(), reason=reason)
         except promotion.ChampionChangedError:
-            raise DenoiserError("another version became champion at this moment. Look at it, and try again.") from None
+            raise DenoiserError("another version became champion in the meantime. Look at it, and try again.") from None
     replaced = f", in place of version {before.number}" if before else ""
     typer.echo(f"version {version.number} is now champion{replaced}")
 
 
 @app.command("rollback")
 def registry_rollback(reason: Reason = "by hand") -> None:
-    """Make the version champion again that the champion replaced."""
+    """Restore the version that the champion replaced."""
     from svhn_denoiser.registry import promotion
     from svhn_denoiser.tracking.store import open_store
 

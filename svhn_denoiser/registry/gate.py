@@ -1,4 +1,4 @@
-"""The gate: may a new model become champion? A pure function of scores and settings."""
+"""The gate: decide whether a new model becomes champion. A pure function of scores and settings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Decision:
 
     Attributes:
         promoted: whether it may.
-        reasons: sentences with their figures: what spoke against it, or, where nothing did, all that was asked.
+        reasons: sentences with figures: the conditions that failed, or all conditions if none did.
         pictures: how many were scored.
         psnr_over_noisy: mean PSNR of the model less that of the noisy pictures, dB.
         psnr_gain: mean of the paired PSNR differences to the champion, dB; None without a champion.
@@ -88,7 +88,7 @@ def decide(
     or SSIM falls by more than `max_ssim_loss`,
     or the champion was trained on real pictures and the new model on drawn ones,
     or they were trained for different noise.
-    A score that is not a number speaks against the new model.
+    A score that is not a number counts against the new model.
 
     Args:
         settings: the thresholds.
@@ -129,7 +129,7 @@ def _denoises(settings: GateSettings, challenger: Scores, over_noisy: float) -> 
     return _Check(
         over_noisy >= settings.min_psnr_over_noisy,
         f"PSNR is {np.mean(challenger.psnr):.2f} dB, {over_noisy:+.2f} dB against the noisy pictures; "
-        f"at least {settings.min_psnr_over_noisy:+.2f} dB are asked for.",
+        f"at least {settings.min_psnr_over_noisy:+.2f} dB is required.",
     )
 
 
@@ -145,7 +145,7 @@ def _is_better(settings: GateSettings, gain: _Gain, champion: Rival, pictures: i
 def _keeps_ssim(settings: GateSettings, ssim_gain: float) -> _Check:
     return _Check(
         -ssim_gain <= settings.max_ssim_loss,
-        f"SSIM differs from the champion's by {ssim_gain:+.4f}; it may fall by {settings.max_ssim_loss:.4f}.",
+        f"SSIM differs from the champion's by {ssim_gain:+.4f}; it may drop by at most {settings.max_ssim_loss:.4f}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Judge a model beside the champion: score both on the same pictures, and ask the gate."""
+"""Score a model and the champion on the same pictures, and ask the gate."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

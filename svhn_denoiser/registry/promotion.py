@@ -1,6 +1,6 @@
-"""Who is champion: promotion, and the way back.
+"""Move the champion alias: promotion and rollback.
 
-MLflow's aliases keep no history, so each promotion and each rollback leaves its traces as tags of the version.
+MLflow's aliases keep no history, so each promotion and rollback is recorded in the version's tags.
 """
 
 import datetime
@@ -18,11 +18,11 @@ _CLAIM = "promotion_claim"
 
 
 class ChampionChangedError(Exception):
-    """Another registration made its version champion while this one was being compared."""
+    """Another version became champion while this one was being compared."""
 
 
 def promote(store: Store, version: Version, *, over: Version | None, by: str, reason: str) -> None:
-    """Make a version champion, and note over which one, so that there is a way back.
+    """Make a version champion, and record which one it replaced, so that it can be rolled back.
 
     Args:
         store: where.
@@ -53,9 +53,9 @@ def promote(store: Store, version: Version, *, over: Version | None, by: str, re
 
 
 def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
-    """Make the version champion again that the present champion replaced.
+    """Restore the version that the champion replaced.
 
-    The version that is left will not become champion again unless a person promotes it. Going back twice goes back two
+    The version that is rolled back does not become champion again unless a person promotes it. Two rollbacks undo two
     promotions.
 
     Returns:
@@ -90,7 +90,7 @@ def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
 
 
 def person() -> str:
-    """Who is at the keyboard, for the traces of a decision."""
+    """The user's name, to record who decided."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # no such user in a container

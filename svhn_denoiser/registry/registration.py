@@ -106,7 +106,7 @@ def _decide_and_promote(
         try:
             promotion.promote(store, version, over=champion, by=_GATE, reason=" ".join(decision.reasons))
         except ChampionChangedError:
-            # somebody else was faster: now their model must be beaten
+            # another version became champion first: compare with that one
             continue
         return champion, decision
 

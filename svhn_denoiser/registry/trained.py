@@ -1,4 +1,4 @@
-"""A trained model before it is registered: what the stages up to `evaluate` left of it."""
+"""A trained model before it is registered: its file, run and scores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Trained:
 
 
 def read_trained() -> Trained:
-    """The model that lies in the working folder.
+    """Read the trained model in the working folder.
 
     Raises:
         DenoiserError: a file of its run, its pictures or its scores is missing or damaged.

@@ -1,4 +1,4 @@
-"""Turns at a registry that has no lock: of those who change the champion at the same time, one goes first.
+"""Turns at a registry that has no lock: of several processes that change the champion, one goes first.
 
 An MLflow server orders single requests and offers nothing to tie two together, so "is it still the same champion? then
 replace it" needs a turn. Each candidate is a version with a number of its own, and shows by a tag that it wants its
@@ -7,8 +7,8 @@ turn. It has it once its own tag stands and it then sees no other; of several, t
 wrote later reads later, and sees the other: so no two have their turn together, as long as the server shows a write to
 all who read after it.
 
-What remains: a process that is halted in its turn for longer than `PATIENCE`, and goes on right after it made sure that
-the turn is still its own.
+One gap remains: a process that is suspended for longer than `PATIENCE` in its turn, right after it checked that it
+still has the turn.
 """
 
 import time
@@ -57,7 +57,7 @@ def turn(claims: Claims, number: int) -> Iterator[Callable[[], bool]]:
                 mine = None
                 claims.write(number, None)
             else:
-                # a new value each time: who watches it sees that we live
+                # a new value each time, so that others see this process is alive
                 mine = uuid4().hex
                 claims.write(number, mine)
             if others:

@@ -1,6 +1,6 @@
 """Versions of the model in MLflow's registry: list them, find one, add one, fetch its file.
 
-`champion` is the version that people denoise with, `challenger` the one that was registered last.
+`champion` is the version that `denoise` uses, `challenger` the version registered last.
 """
 
 import datetime
@@ -109,7 +109,7 @@ def add(store: Store, model: "keras.Model", *, sha256: str, run_id: str, tags: M
         model: float32 (N, H, W, 3) in [0, 1] to the same.
         sha256: of the model's file.
         run_id: the run that trained it.
-        tags: scores and lineage; those of a version that is there already are brought up to date.
+        tags: scores and lineage; an existing version's tags are updated.
     """
     with store.lock():
         number = _first_same(store, run_id, sha256)

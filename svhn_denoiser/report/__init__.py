@@ -1,1 +1,1 @@
-"""What a person looks at after a run: pictures side by side, charts and one HTML page. Data in, bytes and text out."""
+"""The report of a run: pictures side by side, charts and one HTML page. Data in, bytes and text out."""

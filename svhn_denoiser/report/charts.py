@@ -1,6 +1,6 @@
 """Small charts for the report: SVG that follows the reader's light or dark setting, the same bytes for the same rows.
 
-Rows are mappings as the CSV files have them; their values are numbers, or text that reads as one.
+Rows are mappings, as in the CSV files; their values are numbers, or text that parses as one.
 """
 
 import io
@@ -35,7 +35,7 @@ _STYLE: dict[str, Any] = {
     "xtick.color": _TEXT,
     "ytick.color": _TEXT,
 }
-# the user's own matplotlibrc has no say
+# the user's own matplotlibrc has no effect
 _STYLES: list[str | dict[str, Any]] = ["default", _STYLE]
 _SCHEME = "<style>svg{color:#30343b}@media (prefers-color-scheme:dark){svg{color:#d3d7de}}</style>"
 

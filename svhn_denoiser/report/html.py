@@ -1,4 +1,4 @@
-"""The report: one HTML page that needs nothing but itself."""
+"""The report: one self-contained HTML page."""
 
 import base64
 from collections.abc import Iterable, Mapping

@@ -14,7 +14,7 @@ from svhn_denoiser.pairs import as_bytes
 
 _HEADS = ("clean", "noisy", "denoised")
 _MARGIN, _GAP, _LINE = 14, 10, 24
-# a grey surround judges neither light nor dark pictures, and suits light and dark pages
+# a grey surround is neutral for light and dark pictures, and suits light and dark pages
 _PAPER, _INK = "#646464", "#ffffff"
 
 

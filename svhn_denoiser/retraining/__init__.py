@@ -1,1 +1,1 @@
-"""Retraining: what changed is trained, compared, registered if it is better, and reported; one entry for any CI."""
+"""Retraining: train what changed, compare it, promote it if it is better, and report. Any CI can call it."""

@@ -1,4 +1,4 @@
-"""The checkout that is retrained: its commits, and who works in it."""
+"""The checkout that is retrained: its commits, and the lock that keeps other retrainings out."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress

@@ -70,7 +70,7 @@ def combinations(chosen: Iterable[str]) -> list[dict[str, Any]]:
         try:
             choices[key] = YAML(typ="safe", pure=True).load(f"[{values}]")
         except YAMLError:
-            raise WrongUsageError(f"--set {text}: the value is no valid YAML.") from None
+            raise WrongUsageError(f"--set {text}: the value is not valid YAML.") from None
         if not choices[key]:
             raise WrongUsageError(f"--set {text}: there is no value. An empty list is written [].")
         if len(choices[key]) > 1 and not key.startswith("train."):

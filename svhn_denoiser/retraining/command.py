@@ -1,4 +1,4 @@
-"""`svhn-denoiser retrain`: what people and CI call."""
+"""`svhn-denoiser retrain`, for people and CI."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ def retrain(
             "--set",
             metavar="KEY=VALUE",
             help="A setting for this retraining, such as train.epochs=60. KEY=A,B tries both and proposes the better "
-            f"one: all combinations, {MOST} at the most. Can be given several times.",
+            f"one; {MOST} combinations at most. Repeat it for more settings.",
         ),
     ] = None,
     report_only: Annotated[
@@ -34,20 +34,20 @@ def retrain(
     ] = False,
     base: Annotated[
         str | None,
-        typer.Option(metavar="REF", help="Commit to compare with; by default origin/main, else the one before."),
+        typer.Option(metavar="REF", help="Commit to compare with. Default: origin/main, else the previous one."),
     ] = None,
     summary: Annotated[
-        Path, typer.Option(metavar="FILE", dir_okay=False, help="Where the summary goes, as Markdown.")
+        Path, typer.Option(metavar="FILE", dir_okay=False, help="File for the summary, in Markdown.")
     ] = RETRAINING_SUMMARY,
     commit: Annotated[
         bool, typer.Option("--commit/--no-commit", help="Commit dvc.lock, and params.yaml with the settings of --set.")
     ] = False,
     remote: Annotated[
-        str | None, typer.Option(metavar="NAME", help="DVC remote; by default the default one, if there is one.")
+        str | None, typer.Option(metavar="NAME", help="DVC remote. Default: the repository's default remote, if any.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train what changed, compare, register what is better, and report: the whole job, for CI and by hand.
+    """Train what changed, compare it with the champion, promote it if it is better, and report.
 
     Exit codes: 0 promoted, 3 not better, 4 nothing to do, 1 failed, 2 wrong usage.
     """
@@ -95,7 +95,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, DenoiserError):
         return str(error)
     stopped = isinstance(error, KeyboardInterrupt | SystemExit)
-    return "It was stopped. The next run goes on." if stopped else f"{type(error).__name__}: the log says more."
+    return "It was stopped. The next run resumes." if stopped else f"{type(error).__name__}: see the log."
 
 
 def _write(result: Result, summary: Path) -> None:

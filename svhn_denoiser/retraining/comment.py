@@ -1,4 +1,4 @@
-"""The text of a pull request's comment, also the job's summary and reports/retraining.md: the verdict first."""
+"""The text of the pull-request comment, the job's summary and reports/retraining.md: the verdict first."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from svhn_denoiser.credentials import masked
 from svhn_denoiser.dotted import as_text
 from svhn_denoiser.retraining.result import Outcome, Result
 
-# by which a comment is found again and brought up to date
+# identifies the comment, so that later runs update it
 MARKER = "<!-- svhn-denoiser retrain -->"
 
 _SCORES = [
@@ -34,11 +34,11 @@ def headline(result: Result) -> str:
     before, version = result.champion_before, result.version
     match result.outcome:
         case Outcome.FAILED if version is not None and version == result.champion_after != before:
-            return f"Failed after version {version} was made champion: the same command again pushes and records it."
+            return f"Failed after version {version} was made champion: run the command again to push and record it."
         case Outcome.FAILED:
             return "Failed: nothing was promoted."
         case Outcome.NOTHING_TO_DO if version is not None and version == result.champion_after:
-            return f"Nothing to do: version {version}, made of exactly this, is champion already."
+            return f"Nothing to do: version {version}, trained from exactly this, is already champion."
         case Outcome.NOTHING_TO_DO:
             return "Nothing to do: nothing that a stage depends on has changed."
         case Outcome.WOULD_RUN:

@@ -1,4 +1,4 @@
-"""The order of a retraining, from what changed to the verdict."""
+"""A retraining, step by step, from what changed to the verdict."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -54,8 +54,8 @@ def retrain(options: Options, result: Result, say: Callable[[str], None]) -> Non
 
     Args:
         options: what is asked for.
-        result: is filled in on the way, so that it tells how far it came if this fails.
-        say: is told what is being done.
+        result: filled in on the way, so that it shows how far a failed retraining got.
+        say: called with what is being done.
 
     Raises:
         DenoiserError: it failed; nothing was promoted, unless the result says so.
@@ -88,9 +88,9 @@ def retrain(options: Options, result: Result, say: Callable[[str], None]) -> Non
 def _look_only(options: Options, combined: list[dict[str, Any]], result: Result) -> None:
     pipeline, _, findings = _look(options, combined, result)
     for stage in pipeline.affected(result.changes):
-        result.changes.setdefault(stage, ["it depends on what these make"])
+        result.changes.setdefault(stage, ["its inputs change"])
     if not result.changes and findings.unfinished:
-        result.reasons = ["What an earlier run made here was not yet pushed, reported and recorded."]
+        result.reasons = ["An earlier run's results were not yet pushed, reported and recorded."]
     result.outcome = Outcome.WOULD_RUN if findings.retrain else Outcome.NOTHING_TO_DO
 
 

@@ -196,7 +196,7 @@ class Pipeline:
         except Exception as error:  # each kind of remote raises errors of its own
             raise DenoiserError(
                 f"the DVC remote {self.remote} takes nothing: {_reason(error)} What was trained is in this checkout's "
-                f"cache: the same command goes on from it. Credentials come from the environment: see docs/remote.md."
+                f"cache: the same command resumes from it. Credentials come from the environment: see docs/remote.md."
             ) from error
 
     def read(self, path: Path, commit: str) -> dict[str, Any] | None:

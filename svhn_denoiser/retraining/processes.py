@@ -1,4 +1,4 @@
-"""The processes that a retraining starts: none of them outlives it."""
+"""End the processes that a retraining started."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +10,7 @@ _PATIENCE = 30  # seconds
 
 @contextmanager
 def none_outlives() -> Iterator[None]:
-    """End what was started in this block and still runs at its end: a stage whose retraining was stopped."""
+    """At the end of the block, end the processes started in it: the stages of a retraining that was stopped."""
     before = set(psutil.Process().children(recursive=True))
     try:
         yield

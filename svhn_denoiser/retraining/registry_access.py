@@ -1,4 +1,4 @@
-"""The registry as a retraining meets it: is it there, does it know a model, what would its gate decide.
+"""A retraining's access to the registry: can it be reached, does it have a model, what would the gate decide.
 
 Imports MLflow, and TensorFlow where a model is scored: only where they are needed.
 """
@@ -23,13 +23,13 @@ CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_T
 
 @dataclass(frozen=True)
 class Access:
-    """What may be done with the registry.
+    """What a retraining may do with the registry.
 
     Attributes:
         report_only: nothing may be registered.
         knows_champion: whether it can say who is champion; otherwise it is a new one in this checkout.
         takes_runs: whether trainings are recorded there; otherwise in this checkout's mlflow.db.
-        note: what is to be said about it.
+        note: a sentence about it for the report.
     """
 
     report_only: bool
@@ -47,7 +47,7 @@ class Access:
 
 
 def access(report_only: bool, *, to_be_committed: bool = False) -> Access:
-    """Find out what may be done before hours are spent on a training.
+    """Find out what is allowed before training for hours.
 
     A server that asks for credentials where there are none makes a run that only reports, with a store of its own in
     this checkout: such is a fork, or a newcomer. One that refuses those there are is an error, as trainings whose
@@ -76,7 +76,7 @@ def access(report_only: bool, *, to_be_committed: bool = False) -> Access:
             raise _refusal(name, have) from error
         if not report_only and not refused:
             raise
-        problem = "asks for credentials that are not here" if refused else "does not answer"
+        problem = "asks for credentials, and none are set" if refused else "does not answer"
         note = f"{name} {problem}: nothing is promoted, this only reports."
         return Access(report_only=True, knows_champion=False, takes_runs=False, note=note)
     if report_only and not can_write(store):

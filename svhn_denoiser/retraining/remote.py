@@ -1,4 +1,4 @@
-"""The DVC remote in a retraining: reached before the work begins, given what was made after each step that is dear."""
+"""The DVC remote in a retraining: reached before the work starts, and pushed to after each expensive step."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,7 +7,7 @@ from svhn_denoiser.retraining.pipeline import Pipeline
 
 
 class Remote:
-    """The remote, and what happens where there is none or where it refuses.
+    """The remote, also when there is none or it refuses.
 
     Without one, what is made stays in this checkout. A run that only reports does without one that refuses; for any
     other run that is an error, as nobody would get its results. Either way a note says so.
@@ -15,7 +15,7 @@ class Remote:
     Args:
         pipeline: whose remote it is.
         report_only: whether nothing is to be registered.
-        say: is told what is being done.
+        say: called with what is being done.
         note: takes a sentence for the report.
     """
 
@@ -32,7 +32,7 @@ class Remote:
             DenoiserError: the remote cannot be read, and this is no report.
         """
         if self._pipeline.remote is None:
-            self._note("There is no DVC remote: what is made stays in this checkout.")
+            self._note("There is no DVC remote: the results stay in this checkout.")
             return
         self._say(f"fetching the run cache from {self._pipeline.remote}")
         try:
@@ -40,12 +40,12 @@ class Remote:
         except DenoiserError as error:
             if not self._report_only:
                 raise
-            self._note(f"All is made here: {error}")
+            self._note(f"Every stage runs here: {error}")
             self._pipeline.forget_remote()
             self._takes = False
 
     def push(self, what: str, stages: Sequence[str] | None = None) -> None:
-        """Send what some stages made, or all of them.
+        """Push the outputs of some stages, or of all.
 
         Args:
             what: that is, for people.
@@ -62,5 +62,5 @@ class Remote:
         except DenoiserError as error:
             if not self._report_only:
                 raise
-            self._note(f"What was made stays in this checkout: {error}")
+            self._note(f"The results stay in this checkout: {error}")
             self._takes = False

@@ -1,4 +1,4 @@
-"""What became of a retraining: the same for people, for programs and as an exit code."""
+"""The result of a retraining, for people, for programs and as an exit code."""
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -17,7 +17,7 @@ class WrongUsageError(DenoiserError):
 
 
 class Outcome(StrEnum):
-    """How a retraining ended."""
+    """The outcome of a retraining."""
 
     PROMOTED = "promoted"
     NOT_BETTER = "not-better"
@@ -55,7 +55,7 @@ class Trial:
 
 @dataclass
 class Result:
-    """A retraining; filled in while it goes on.
+    """A retraining's result, filled in while it runs.
 
     Attributes:
         outcome: how it ended; with `report_only`, what it would have been.

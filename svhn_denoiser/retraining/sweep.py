@@ -25,7 +25,7 @@ class Sweep:
         candidates: the settings to train with.
         environment: variables that the stages get besides those of this process.
         result: is told what was done for each stage, and how each trial came out.
-        say: is told what is being done.
+        say: called with what is being done.
     """
 
     def __init__(

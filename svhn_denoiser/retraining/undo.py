@@ -1,4 +1,4 @@
-"""Undoing what a retraining wrote into params.yaml and dvc.lock, also one that was stopped at any moment.
+"""Undo a retraining's changes to params.yaml and dvc.lock, even if it was stopped at any moment.
 
 What is needed for that is kept beside the checkout, and whether the last retraining there came to its end.
 """

@@ -19,7 +19,7 @@ def reach(pipeline: Pipeline, access: Access, result: Result, say: Callable[[str
         pipeline: of the working folder.
         access: what may be done with the registry.
         result: is filled in.
-        say: is told what is being done.
+        say: called with what is being done.
         changed: whether a stage was no longer what dvc.lock said.
 
     Raises:
@@ -51,7 +51,7 @@ def _register(pipeline: Pipeline, result: Result, changed: bool) -> dict[str, An
         answer = read_json(REGISTRATION)
     if result.stages[REGISTER] == "unchanged" and changed:
         # the verdict is that of an earlier retraining
-        answer |= {"promoted": False, "reasons": [f"All came out as it was for version {answer['version']}."]}
+        answer |= {"promoted": False, "reasons": [f"The results are the same as for version {answer['version']}."]}
     return answer
 
 

@@ -1,4 +1,4 @@
-"""A folder of the user's pictures, cut into 32x32 crops in SVHN's format."""
+"""A folder of the user's own pictures, cut into 32x32 crops in SVHN's format."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""SVHN-format files of the user's, checked and copied."""
+"""The user's own SVHN-format files, checked and copied."""
 
 import filecmp
 import shutil

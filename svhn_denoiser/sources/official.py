@@ -1,4 +1,4 @@
-"""The official SVHN files: from their mirrors into a cache of the user's, from there into the pipeline.
+"""The official SVHN files: downloaded from mirrors into a per-user cache, and copied into the pipeline.
 
 Netzer et al. 2011, "Reading Digits in Natural Images with Unsupervised Feature Learning". The names, sizes and sums
 are those of http://ufldl.stanford.edu/housenumbers/.
@@ -83,7 +83,7 @@ def fetch(files: Sequence[RemoteFile], mirrors: Sequence[str], cache: Path, pati
     """Make sure that the cache holds some files, each checked against its size and sha256.
 
     A file in the cache costs no request. Of a download that breaks off, `<name>.part` stays in the cache, and the next
-    call goes on from there, even from another mirror. Processes that want the same file wait for each other.
+    call resumes it, even from another mirror. Processes that want the same file wait for each other.
 
     Args:
         files: what to fetch.
@@ -136,7 +136,7 @@ def _fetch_one(file: RemoteFile, mirrors: Sequence[str], cache: Path, patience: 
             [
                 f"{file.name}: no address gave this file.",
                 *(f"  {failure}" for failure in failures),
-                "What has arrived is kept: try again later, and the download goes on. Without a network: set",
+                "The part that has arrived is kept: try again later to resume the download. Without a network: set",
                 f"{MIRROR_VARIABLE} to a copy of the files (http://, https:// or file://), or in params.yaml set",
                 "download.source to mat (SVHN-format files of yours in download.path) or to synthetic (drawn numbers).",
             ]
@@ -154,7 +154,7 @@ def _fetch_from(mirror: str, file: RemoteFile, cache: Path, patience: Patience, 
             if download.in_one_piece:
                 break
             # the file may have changed between two pieces, or the first come from elsewhere: once more from the start
-            _say(progress, f"{mirror}{file.name}: the pieces make no whole; fetching it from the start")
+            _say(progress, f"{mirror}{file.name}: the pieces make no whole; downloading it from the start")
     raise TransferError(f"wrong bytes: their sha256 is not {file.sha256}")
 
 

@@ -1,4 +1,4 @@
-"""One file from one address into a partial file, with retries: each resumes where the one before broke off."""
+"""Download one file from one address, with retries: each resumes where the last one stopped."""
 
 import os
 import re
@@ -15,7 +15,7 @@ import urllib3
 
 _CHUNK = 1 << 16
 _LONGEST_PAUSE = 60.0  # seconds
-# a try that brings so many bytes is progress: the count of tries begins anew, or a long file would never come over a
+# a try that brings so many bytes is progress and restarts the count of tries, or a long file would never arrive over a
 # line that breaks now and then
 _PROGRESS = 1 << 20
 _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
@@ -23,7 +23,7 @@ _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for a server, and how often to come back.
+    """How long to wait for a server, and how often to retry.
 
     Attributes:
         timeout: seconds to wait for a connection, and between two pieces of data.
@@ -37,7 +37,7 @@ class Patience:
 
 
 class TransferError(Exception):
-    """Why an address did not give the file, in words for the user."""
+    """Why a download failed, in words for the user."""
 
 
 class _BrokenError(Exception):
@@ -67,8 +67,8 @@ def transfer(
         part: partial file; bytes that it holds are not fetched again where the server honours Range.
         size: bytes of the whole file.
         patience: time-outs and tries.
-        show: is told how many bytes there are.
-        say: is told in words of a try that failed and of the pause before the next.
+        show: called with the number of bytes so far.
+        say: called with a sentence about each failed try and the pause after it.
 
     Returns:
         Whether all bytes of `part` came in one piece; if not, they may be of two versions of the file.

@@ -1,1 +1,1 @@
-"""MLflow: where the store is, what is recorded of a run, and where a model comes from."""
+"""MLflow: where the store is, what a run records, and where a model comes from."""

@@ -1,4 +1,4 @@
-"""What a result is made from: the git commit, DVC's hash of the data, a hash of the settings."""
+"""The lineage of a result: git commit, DVC's hash of the data, a hash of the settings."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ def dvc_hash(out: Path, lock: Path = DVC_LOCK) -> str | None:
         return None
     except YAMLError as error:
         raise DenoiserError(
-            f"{lock}: is no valid YAML. Delete it and run `dvc repro`, which writes it anew."
+            f"{lock}: is not valid YAML. Delete it and run `dvc repro`, which writes it again."
         ) from error
     outs = [entry for stage in (tree or {}).get("stages", {}).values() for entry in stage.get("outs", ())]
     found = next((entry.get("md5") for entry in outs if entry.get("path") == out.as_posix()), None)

@@ -1,4 +1,4 @@
-"""Where MLflow's store is: known without asking it, and without importing MLflow, which takes 3 s."""
+"""Where MLflow's store is, found without a request and without importing MLflow, which takes 3 s."""
 
 import os
 from pathlib import Path

@@ -83,7 +83,7 @@ def training_run(
         params: all settings; each becomes a param under its dotted name.
         run_id: the run of the interrupted training that is resumed. If the store still has it, this training goes on
             in it, else a new run names it in its tag `resumed_from`.
-        resumed: whether the training goes on from a state on disk, whatever became of its run.
+        resumed: whether the training resumes from a state on disk, even if its run is gone.
         tags: more tags, such as the device.
 
     Raises:
@@ -212,7 +212,7 @@ def _status_at_the_end(run: TrainingRun) -> Iterator[None]:
         status = "FAILED"
         raise
     finally:
-        # an error that is on its way out must not be hidden by one more about the run's status
+        # an error about the run's status must not hide the error that is being raised
         quietly = nullcontext() if status == "FINISHED" else suppress(*REFUSALS)
         with impatience(), quietly:
             run.store.client.set_terminated(run.run_id, status)
@@ -237,7 +237,7 @@ def _log_metrics(store: Store, run_id: str, metrics: Mapping[str, float], step: 
 
 @contextmanager
 def _sigterm_ends() -> Iterator[None]:
-    # by default SIGTERM ends the process at once, and the run would be "running" for ever
+    # by default SIGTERM ends the process at once, and the run would stay "running" for ever
     replace = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     )

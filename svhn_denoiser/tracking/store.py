@@ -1,4 +1,4 @@
-"""Reaching MLflow's store: its lock, its experiment, and its errors in words."""
+"""Connect to MLflow's store: its lock, its experiment, and its errors as sentences."""
 
 import os
 import re
@@ -100,7 +100,7 @@ def connect(*, create: bool = True) -> Store:
             client = MlflowClient(uri)
             return Store(uri, client, _experiment(client, database, create))
     except (MlflowException, sqlite3.Error) as error:
-        where = "is no usable MLflow store" if database else "no MLflow server answers there as expected"
+        where = "is not a usable MLflow store" if database else "no MLflow server answers there as expected"
         remedy = (
             "Move the file away to begin a new one."
             if database
@@ -212,8 +212,8 @@ def _experiment(client: MlflowClient, database: Path | None, create: bool) -> st
         recorded = Path(local_file_uri_to_path(experiment.artifact_location))
         if recorded != artifacts and not recorded.exists():
             raise DenoiserError(
-                f"{database}: was moved here. MLflow keeps the place of every artifact, and these were in {recorded}: "
-                f"move the store back, make {recorded} a link to {artifacts}, or delete {database} to begin anew."
+                f"{database}: was moved here. MLflow stores the path of every artifact, and these were in {recorded}: "
+                f"move the store back, make {recorded} a link to {artifacts}, or delete {database} to start again."
             )
     return str(experiment.experiment_id)
 

@@ -1,4 +1,4 @@
-"""Tags of runs: which code, settings and data a training saw, and what became of it."""
+"""Tags of runs: the code, settings and data of a training, and how it ended."""
 
 import os
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from svhn_denoiser.params import Params
 from svhn_denoiser.paths import NOISY
 from svhn_denoiser.tracking.lineage import dvc_hash, git_commit, git_dirty, params_hash
 
-# the run that a training goes on from, where that run is gone
+# the run that a training resumes, if that run is gone
 RESUMED_FROM = "resumed_from"
 # the run that a stand-in stands for
 RESTORED_FROM = "restored_from"
 
 
 def of_lineage(params: Params) -> dict[str, str]:
-    """Where a model comes from: git commit, settings, and DVC's hash of the data it learns from.
+    """A model's lineage: git commit, settings, and DVC's hash of its training data.
 
     A tag that cannot be known (no git, no `dvc.lock` yet) is left out.
     """

@@ -19,8 +19,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """
 
     def __init__(self, pairs: Pairs, params: Params, replicas: int = 1) -> None:
-        # With one worker, prefetching is left to tf.data, whose autotuning is waited for at the end of an epoch:
-        # now and then for half a minute in which nothing is computed. Two bring a queue of their own.
+        # With one worker, prefetching is left to tf.data, whose autotuning delays the end of an epoch:
+        # sometimes by half a minute in which nothing is computed. Two workers use Keras's own queue.
         super().__init__(workers=2)
         self.pairs = pairs
         self.params = params

@@ -137,7 +137,7 @@ class Training:
 
     def validated(self, state: State, loss: float) -> State:
         """The state with one more epoch, whose training loss is given and whose weights are the network's now."""
-        # the averaged weights are what is validated and kept; training goes on from its own
+        # the averaged weights are validated and kept; training continues with its own
         own = self.model.get_weights()
         if self.params.train.weight_averaging is not None:
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)

@@ -29,7 +29,7 @@ def build(settings: TrainSettings, schedule: Any, averaging_momentum: float) -> 
 
 
 class ConvolutionMuon(keras.optimizers.Muon):  # type: ignore[misc]
-    """Keras's Muon, for convolutions too: a kernel (H, W, I, O) is the matrix (H W I, O) that it multiplies with.
+    """Keras's Muon, also for convolutions: a kernel (H, W, I, O) is treated as the matrix (H W I, O).
 
     Momentum whose matrix is made orthogonal, so that a step moves all directions of a layer alike (Jordan et al. 2024,
     "Muon: an optimizer for hidden layers in neural networks"; its scale, with which AdamW's learning rates fit,

@@ -1,4 +1,4 @@
-"""A training as a person follows it: a line an epoch, and on a terminal a bar within the epoch."""
+"""A training's progress for people: one line per epoch, and on a terminal a bar within the epoch."""
 
 import time
 from types import TracebackType
@@ -39,7 +39,7 @@ class ProgressLine:
         self.bar.stop()
 
     def batch(self, number: int) -> None:
-        """Move the bar: so many batches of this epoch are done."""
+        """Move the bar to this number of batches."""
         self.bar.update(self.task, completed=number)
 
     def epoch(self, row: Epoch, best: bool, speed: float) -> None:

@@ -53,7 +53,7 @@ class State:
         history: the epochs that are past.
         best_psnr: of the best epoch on the validation pairs, in dB.
         best_epoch: its number, from 1; 0 where there was none.
-        run_id: MLflow's run, so that a resumed training goes on in it.
+        run_id: MLflow's run, so that a resumed training continues it.
     """
 
     best: Sequence[NDArray[np.float32]]
@@ -127,7 +127,7 @@ class Checkpoint:
             state = State(best, tuple(Epoch(**row) for row in saved.pop("history")), **saved)
             load(self.path / _WEIGHTS)
         except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
-            warnings.warn(f"{self.path}: cannot be read ({error}); the training begins anew", stacklevel=2)
+            warnings.warn(f"{self.path}: cannot be read ({error}); the training starts again", stacklevel=2)
             _delete(self.path)
             return fresh
         if (self.path / _PUBLISHED).exists():

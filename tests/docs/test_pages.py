@@ -86,3 +86,27 @@ def test_every_file_that_a_page_names_exists():
     assert (
         sorted((page, name) for page, name in named if not (ROOT / name).exists() and not name.startswith(made)) == []
     )
+
+
+# what a newcomer asks, and the one file whose name answers it
+QUESTIONS = {
+    "where is PSNR defined?": "evaluation/metrics.py",
+    "where would I add a noise kind?": "noise.py",
+    "where does the download retry?": "sources/retrying_download.py",
+    "where are run tags made?": "tracking/tags.py",
+    "where is a big photograph tiled?": "denoising/tiles.py",
+    "where does CI decide to retrain?": "retraining/changes.py",
+    "what draws the report's charts?": "report/charts.py",
+    "where is a training resumed?": "training/resuming.py",
+    "where is the promotion threshold?": "registry/gate.py",
+    "where is the champion moved?": "registry/promotion.py",
+}
+
+
+@pytest.mark.parametrize(("question", "file"), QUESTIONS.items(), ids=QUESTIONS)
+def test_contributing_answers_a_newcomers_question_with_one_file(question, file):
+    assert (ROOT / "svhn_denoiser" / file).is_file(), question
+    rows = [
+        line for line in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")
+    ]
+    assert len([row for row in rows if f"`svhn_denoiser/{file}`" in row]) == 1, question

@@ -58,7 +58,7 @@ class TestExitCode:
         assert drift().exit_code == 2
         done = drift(pictures / "new.mat", "--clean", "--reference", pictures / "train.mat")
         assert done.exit_code == 2
-        assert "exclude each other" in done.stderr
+        assert "not both" in done.stderr
 
     def test_a_picture_that_cannot_be_read_is_1_unless_the_others_drift(self, pictures: Path) -> None:
         (pictures / "broken.png").write_text("no picture")
@@ -114,7 +114,7 @@ class TestOutput:
         done = drift(pictures / "in", "--clean")
         assert (done.exit_code, done.stdout.splitlines()[0]) == (
             0,
-            "24 pictures (36 crops looked at) beside the clean training pictures (400, 400 ",
+            "24 pictures (36 crops measured) against the clean training pictures (400, 400 ",
         )
 
 
@@ -133,5 +133,5 @@ class TestModel:
         done = program("drift", "new.mat", "--clean", folder=pictures, PYTHONPATH=f"{pictures}:{ROOT}")
         assert (done.returncode, done.stderr) == (
             0,
-            "there is no model yet: going on without what it takes away\n",
+            "there is no model yet: leaving out what it would remove\n",
         )

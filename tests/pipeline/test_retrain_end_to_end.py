@@ -292,7 +292,7 @@ def test_a_fork_without_credentials_reports_and_changes_nothing(world: World, fi
         )
     result = json.loads(done.stdout)
     assert (done.returncode, result["report_only"], result["outcome"]) == (3, True, "not-better"), done.stderr
-    note = f"{world.address} asks for credentials that are not here: nothing is promoted, this only reports."
+    note = f"{world.address} asks for credentials, and none are set: nothing is promoted, this only reports."
     assert note in result["notes"]
     assert note in done.stderr
     assert result["reasons"][-1] == "No registry could be asked: the champion is not known here."

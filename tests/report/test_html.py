@@ -16,10 +16,10 @@ from tests.report.example_scores import scores
 
 OPTIONAL = {
     "history": "Training",
-    "noise_levels": "Over strengths of noise",
-    "noise_kinds": "Over kinds of noise",
+    "noise_levels": "Other strengths of noise",
+    "noise_kinds": "Other kinds of noise",
     "digits": "By digit",
-    "baselines": "Beside classical denoisers",
+    "baselines": "Compared with classical denoisers",
     "images": "Pictures",
 }
 
@@ -66,7 +66,7 @@ def test_what_is_left_of_clean_pictures_and_self_ensemble_are_said_where_they_we
     assert "self-ensemble" not in Page(html.render(**parts)).text.lower()
     parts["metrics"] |= {"clean": {"psnr": 45.678, "ssim": 0.9987}, "self_ensemble": scores(33.55, 0.9528)}
     text = Page(html.render(**parts)).text
-    assert "it keeps 45.68 dB (SSIM 0.9987)" in text
+    assert "it reaches 45.68 dB (SSIM 0.9987)" in text
     assert "with self-ensemble 33.55 33.44 to 33.67" in text
     assert "33.41" in text[: text.index("self-ensemble")]
 

@@ -59,7 +59,7 @@ def test_an_evaluation_that_comes_out_the_same_leaves_the_registry_alone(toy: To
     result = go(toy)
     assert toy.ran() == ["evaluate"]
     assert result.outcome is Outcome.NOT_BETTER
-    assert result.reasons == ["All came out as it was for version 1."]
+    assert result.reasons == ["The results are the same as for version 1."]
 
 
 def test_the_same_commit_trains_once_wherever_it_runs(toy: Toy, go: Go) -> None:
@@ -92,8 +92,8 @@ def test_a_dry_run_says_why_and_changes_nothing(toy: Toy, go: Go) -> None:
     assert (result.outcome, result.exit_code) == (Outcome.WOULD_RUN, 0)
     assert result.changes == {
         "train": ["train.epochs: 30 → 3", "train.epochs: 30 → 4"],
-        "evaluate": ["it depends on what these make"],
-        "register": ["it depends on what these make"],
+        "evaluate": ["its inputs change"],
+        "register": ["its inputs change"],
     }
     assert toy.ran() == []
     assert before == (toy.git("status", "--porcelain"), sorted(map(str, (toy.shared / "remote").rglob("*"))))
@@ -103,7 +103,7 @@ def test_a_dry_run_knows_what_was_never_pushed_or_registered_here(toy: Toy, go: 
     subprocess.run(["dvc", "repro", "--quiet"], cwd=toy.folder, env=toy.environment(), check=True)
     unfinished = go(toy, dry_run=True)
     assert (unfinished.outcome, unfinished.changes) == (Outcome.WOULD_RUN, {})
-    assert "an earlier run" in unfinished.reasons[0]
+    assert "An earlier run" in unfinished.reasons[0]
     go(toy, commit=True)
     assert go(toy, dry_run=True).outcome is Outcome.NOTHING_TO_DO
     shutil.copy(empty_database, toy.folder / "mlflow.db")

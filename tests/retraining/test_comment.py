@@ -47,7 +47,7 @@ def test_credentials_are_blanked_out(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             Result(Outcome.NOTHING_TO_DO, version=2, champion_after=2),
-            "Nothing to do: version 2, made of exactly this, is champion already.",
+            "Nothing to do: version 2, trained from exactly this, is already champion.",
         ),
         (Result(Outcome.NOTHING_TO_DO), "Nothing to do: nothing that a stage depends on has changed."),
         (Result(Outcome.FAILED), "Failed: nothing was promoted."),
@@ -57,7 +57,7 @@ def test_credentials_are_blanked_out(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (
             Result(Outcome.FAILED, version=3, champion_before=2, champion_after=3),
-            "Failed after version 3 was made champion: the same command again pushes and records it.",
+            "Failed after version 3 was made champion: run the command again to push and record it.",
         ),
     ],
 )

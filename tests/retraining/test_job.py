@@ -110,7 +110,7 @@ def test_a_failure_after_a_promotion_says_that_there_was_one(toy: Toy) -> None:
     hook.chmod(0o755)
     done = toy.program("--commit", "--json")
     assert (done.returncode, json.loads(done.stdout)["outcome"]) == (1, "failed")
-    said = "Failed after version 1 was made champion: the same command again pushes and records it."
+    said = "Failed after version 1 was made champion: run the command again to push and record it."
     assert f"### {said}" in (toy.folder / "reports/retraining.md").read_text()
     hook.unlink()
     assert toy.program("--commit").returncode == 0

@@ -25,5 +25,5 @@ def test_a_stage_does_not_outlive_a_retraining_that_is_ended(toy: Toy) -> None:
             break
     out, _ = process.communicate()
     assert process.returncode == 128 + 15
-    assert json.loads(out)["reasons"] == ["It was stopped. The next run goes on."]
+    assert json.loads(out)["reasons"] == ["It was stopped. The next run resumes."]
     assert not (toy.shared / "outlived").exists()

@@ -24,7 +24,7 @@ def test_without_any_credentials_a_run_only_reports_and_is_recorded_here(
         with pytest.raises(DenoiserError, match=r"asks for credentials, and there are none\. Set MLFLOW_TRACKING_"):
             registry_access.access(report_only=False, to_be_committed=True)
     assert (access.report_only, access.knows_champion) == (True, False)
-    refused = "asks for credentials that are not here: nothing is promoted, this only reports."
+    refused = "asks for credentials, and none are set: nothing is promoted, this only reports."
     assert access.note == f"{address} {refused}"
     assert public_uri(tracking_uri()) == address
     for name, value in access.environment.items():

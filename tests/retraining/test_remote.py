@@ -14,7 +14,7 @@ def test_without_a_remote_all_is_made_here_and_that_is_said(toy: Toy, go: Go) ->
     (toy.folder / ".dvc/config.local").unlink()
     result = go(toy)
     assert result.outcome is Outcome.PROMOTED
-    assert "There is no DVC remote: what is made stays in this checkout." in result.notes
+    assert "There is no DVC remote: the results stay in this checkout." in result.notes
     assert go(toy).outcome is Outcome.NOTHING_TO_DO
 
 
@@ -55,7 +55,7 @@ def test_nothing_is_registered_that_was_not_pushed(toy: Toy, go: Go) -> None:
         "part =",
         "(toy / 'remote/files').rename(toy / 'gone'); (toy / 'remote/files').touch()\npart =",
     )
-    with pytest.raises(DenoiserError, match=r"DVC remote store takes nothing: .* the same command goes on"):
+    with pytest.raises(DenoiserError, match=r"DVC remote store takes nothing: .* the same command resumes"):
         go(toy)
     assert toy.ran() == ["generate", "train", "evaluate"]
     (toy.shared / "remote/files").unlink()

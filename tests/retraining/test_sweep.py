@@ -29,4 +29,4 @@ def test_a_sweep_scores_what_was_trained_before_on_another_machine_too(toy: Toy,
     result = go(other, chosen=("train.epochs=20,28",))
     assert [trial.validation_psnr for trial in result.trials] == [29.8, 29.4]
     assert other.ran() == ["train", "evaluate"]
-    assert result.reasons == ["All came out as it was for version 1."]
+    assert result.reasons == ["The results are the same as for version 1."]

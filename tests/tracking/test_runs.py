@@ -357,7 +357,7 @@ def test_other_kinds_of_store_are_refused(repository: Path, monkeypatch: pytest.
 @pytest.mark.timeout(SOON)  # MLflow's own patience is minutes
 def test_a_file_that_is_no_store_is_said_at_once(repository: Path) -> None:
     (repository / "mlflow.db").write_text("this is no database, whatever its name says" * 100)
-    with pytest.raises(DenoiserError, match=r"mlflow\.db: is no usable MLflow store.*Move the file away"):
+    with pytest.raises(DenoiserError, match=r"mlflow\.db: is not a usable MLflow store.*Move the file away"):
         connect()
 
 

@@ -130,7 +130,7 @@ def test_a_damaged_checkpoint_is_deleted_with_a_warning(small, pairs, tmp_path, 
         (checkpoint.path / name).write_bytes(contents[damage])
     again = training(changed(small, train__epochs=1), pairs)
     fresh = again.model.get_weights()
-    with pytest.warns(UserWarning, match="cannot be read.*begins anew"):
+    with pytest.warns(UserWarning, match="cannot be read.*starts again"):
         assert not checkpoint.read(again.begin(), again.load, nothing).resumed
     assert names(tmp_path) == set()
     for before, after in zip(fresh, again.model.get_weights(), strict=True):
