@@ -54,7 +54,7 @@ def read(folder: Path | None, pictures: int | None, sigma: float, params: Params
     are those of reports/metrics.json.
 
     Args:
-        folder: one that holds test_32x32.mat; without it, see :func:`find`.
+        folder: one that holds test_32x32.mat; without it, see `find`.
         pictures: how many, from the first on; None for all.
         sigma: standard deviation of the Gaussian noise, on the [0, 1] scale.
         params: the project's settings: the seed, and how many pictures to draw where there are none.

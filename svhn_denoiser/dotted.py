@@ -31,5 +31,5 @@ def as_text(value: Any) -> str:
 
 
 def as_argument(value: Any) -> str:
-    """A value as `dvc exp run -S KEY=VALUE` reads it: as :func:`as_text`, without blanks and quotes in a list."""
+    """A value as `dvc exp run -S KEY=VALUE` reads it: as `as_text`, without blanks and quotes in a list."""
     return f"[{','.join(map(as_argument, value))}]" if isinstance(value, list) else as_text(value)

@@ -116,7 +116,7 @@ class Values:
         return values
 
     def finish(self) -> None:
-        """Read on to the end of a compressed variable, so that zlib compares its checksum; raises as :meth:`read`."""
+        """Read on to the end of a compressed variable, so that zlib compares its checksum; raises as `read`."""
         self._body.read(self._body.left)
         self._body.finish()
 

@@ -43,7 +43,7 @@ _UINT8_CLASS = 9
 
 
 def count(path: Path) -> int:
-    """How many pictures a file holds; raises what :func:`check` raises."""
+    """How many pictures a file holds; raises what `check` raises."""
     return check(path)
 
 
@@ -60,7 +60,7 @@ def check(path: Path) -> int:
 
 
 def read_digits(path: Path) -> Digits:
-    """All digits of a file: uint8 (N,), 0 to 9. Raises what :func:`check` raises."""
+    """All digits of a file: uint8 (N,), 0 to 9. Raises what `check` raises."""
     with _opened(path) as (file, order, _, y):
         values = Values(file, y, order)
         labels = np.frombuffer(values.read(y.shape[0]), np.uint8)
@@ -78,7 +78,7 @@ def blocks(path: Path, size: int = 4096) -> Iterator[Pictures]:
     Memory stays in proportion to `size`, whatever the length of the file.
 
     Raises:
-        DenoiserError: as :func:`check`, and where the pictures' bytes are damaged, possibly after some blocks.
+        DenoiserError: as `check`, and where the pictures' bytes are damaged, possibly after some blocks.
     """
     total = check(path)
     with _opened(path) as (file, order, x, _):
@@ -92,7 +92,7 @@ def blocks(path: Path, size: int = 4096) -> Iterator[Pictures]:
 
 
 def read(path: Path) -> tuple[Pictures, Digits]:
-    """A whole file: pictures uint8 (N, 32, 32, 3) and digits uint8 (N,), 0 to 9. Raises what :func:`blocks` raises."""
+    """A whole file: pictures uint8 (N, 32, 32, 3) and digits uint8 (N,), 0 to 9. Raises what `blocks` raises."""
     digits = read_digits(path)
     pictures = np.empty((len(digits), SIDE, SIDE, 3), np.uint8)
     start = 0

@@ -171,7 +171,7 @@ class RegisterSettings(_Section):
 
 
 class Params(_Section):
-    """All settings; one section a stage. Made by :func:`load`."""
+    """All settings; one section a stage. Made by `load`."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     download: DownloadSettings
@@ -200,7 +200,7 @@ def load(path: Path = PARAMS) -> Params:
 
 
 def parse(text: str, name: str = "params.yaml") -> Params:
-    """Like :func:`load`, for the text of a settings file; `name` is what errors call it."""
+    """Like `load`, for the text of a settings file; `name` is what errors call it."""
     try:
         tree = YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:

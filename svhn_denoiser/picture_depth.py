@@ -45,7 +45,7 @@ def deep_values(image: Any, path: Path, depth: int) -> NDArray[np.uint16] | None
     Args:
         image: as Pillow opened it; is loaded here, if need be.
         path: its file.
-        depth: what :func:`bits` says.
+        depth: what `bits` says.
 
     Raises:
         ValueError: whole numbers without a known range, or a layout that is not read here.

@@ -119,7 +119,7 @@ def size(path: Path) -> tuple[int, int]:
     """Height and width of a picture, upright or on its side as it is stored, without reading its pixels.
 
     Raises:
-        UnreadablePictureError: as :func:`read`, as far as that shows without reading the pixels.
+        UnreadablePictureError: as `read`, as far as that shows without reading the pixels.
     """
     with opened(path) as image:
         return image.height, image.width
@@ -156,7 +156,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """A picture file as Pillow opens it, its pixels still unread; errors in the block are said in words, too.
 
     Raises:
-        UnreadablePictureError: as :func:`read`.
+        UnreadablePictureError: as `read`.
     """
     try:
         if path.exists() and not path.is_file():

@@ -34,7 +34,7 @@ def conclude(answer: str) -> None:
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Run a stage and exit: 0 if it did its work, 1 on a :class:`DenoiserError`, 130 if interrupted.
+    """Run a stage and exit: 0 if it did its work, 1 on a `DenoiserError`, 130 if interrupted.
 
     What the machine refuses (a full disk, a missing right) is an error for people, too. Any other exception is a bug
     and keeps its traceback. What is printed never fails for a character that the terminal does not have.

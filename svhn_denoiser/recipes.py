@@ -53,7 +53,7 @@ def find(name: str, path: Path = RECIPES) -> Recipe:
     """One recipe.
 
     Raises:
-        DenoiserError: there is none of that name, or as in :func:`load`.
+        DenoiserError: there is none of that name, or as in `load`.
     """
     recipes = load(path)
     if name not in recipes:
@@ -65,6 +65,6 @@ def applied(settings: Params, name: str, path: Path = RECIPES) -> Params:
     """Settings with a recipe's changes.
 
     Raises:
-        DenoiserError: as in :func:`find`, or what it changes is no setting or has a wrong value.
+        DenoiserError: as in `find`, or what it changes is no setting or has a wrong value.
     """
     return changed(settings, find(name, path).settings, f"{path}, {name}")

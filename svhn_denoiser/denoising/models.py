@@ -61,7 +61,7 @@ def file_of(name: str, folder: Path) -> tuple[Path, str]:
     """A model's file by name, and what to call it.
 
     Args:
-        name: as for :func:`load`.
+        name: as for `load`.
         folder: where what MLflow has is fetched to.
 
     Raises:

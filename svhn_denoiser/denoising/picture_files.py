@@ -36,7 +36,7 @@ class Failure:
 def plan(paths: Iterable[Path], output: Path) -> list[Job]:
     """List the pictures and where each result goes: names and folders are kept, the suffix becomes .png.
 
-    A picture that is named is always tried; of a folder, those that :func:`svhn_denoiser.picture_files.find` finds.
+    A picture that is named is always tried; of a folder, those that `svhn_denoiser.picture_files.find` finds.
 
     Raises:
         DenoiserError: a path does not exist, a folder holds no picture, or two pictures would get one name.
@@ -67,8 +67,8 @@ def denoise_files(jobs: list[Job], denoise: Denoise, *, overwrite: bool) -> Iter
     """Denoise pictures one after the other; one failure does not stop the others.
 
     Args:
-        jobs: what :func:`plan` found.
-        denoise: float32 (H, W, 3) in [0, 1] to the same, such as :func:`.tiles.with_model` gives.
+        jobs: what `plan` found.
+        denoise: float32 (H, W, 3) in [0, 1] to the same, such as `.tiles.with_model` gives.
         overwrite: whether a file of an earlier call may be replaced; a picture to be denoised never is.
 
     Yields:

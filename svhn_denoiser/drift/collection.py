@@ -99,7 +99,7 @@ def read_training(folder: Path, *, clean: bool, most: int = MOST) -> Collection:
     Args:
         folder: data/noisy of a repository.
         clean: the clean pictures, rather than the noisy ones that the network sees.
-        most: as in :func:`read`.
+        most: as in `read`.
 
     Raises:
         DenoiserError: they are missing or damaged.

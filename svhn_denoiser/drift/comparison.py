@@ -113,7 +113,7 @@ def check_enough(origins: NDArray[np.intp], what: str, fewest: int) -> None:
     """Say whether there is enough to test.
 
     Args:
-        origins: which picture each crop is from, as in :class:`Sample`.
+        origins: which picture each crop is from, as in `Sample`.
         what: what the pictures are, for the error.
         fewest: how many crops are asked for.
 

@@ -77,7 +77,7 @@ def features_of(denoise: Denoise | None) -> tuple[Feature, ...]:
 
 
 def measured(pictures: NDArray[np.uint8], denoise: Denoise | None) -> Floats:
-    """Measure pictures, uint8 (N, 32, 32, 3), as float64 (N, F): a column for each of :func:`features_of`."""
+    """Measure pictures, uint8 (N, 32, 32, 3), as float64 (N, F): a column for each of `features_of`."""
     values = measure(pictures)
     if denoise is None:
         return values

@@ -20,7 +20,7 @@ def render(examination: Examination, reference: str | None, model: str | None) -
 
     Args:
         examination: what was found.
-        reference: as in :func:`svhn_denoiser.drift.words.headline`.
+        reference: as in `svhn_denoiser.drift.words.headline`.
         model: what the model is called whose residuals were measured, if any.
 
     Returns:

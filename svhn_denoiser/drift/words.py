@@ -89,7 +89,7 @@ def as_json(examination: Examination, reference: str | None, model: str | None) 
 
     Args:
         examination: what was found.
-        reference: as in :func:`headline`.
+        reference: as in `headline`.
         model: what the model is called whose residuals were measured.
     """
     incoming, training = examination.incoming, examination.training

@@ -25,7 +25,7 @@ def score_table(reports: Path) -> Table:
     """A run's scores, next to the noisy pictures and the classical denoisers.
 
     Raises:
-        DenoiserError: as in :func:`read_scores`.
+        DenoiserError: as in `read_scores`.
     """
     metrics = read_scores(reports)
     noise = metrics["noise"]

@@ -147,7 +147,7 @@ def by_noise_kind(
     levels: list[float],
     seed: int,
 ) -> list[Row]:
-    """Mean scores on other kinds of noise, each at every strength; arguments as in :func:`by_noise_level`."""
+    """Mean scores on other kinds of noise, each at every strength; arguments as in `by_noise_level`."""
     return [
         {"kind": kind, **row}
         for kind in kinds

@@ -43,7 +43,7 @@ def tuner(around: keras.KerasTensor) -> Tune:
     """A function that tunes layers to the noise around each of their pixels.
 
     Args:
-        around: what :func:`noise_around` estimates, (N, H, W, 1), H and W multiples of 4.
+        around: what `noise_around` estimates, (N, H, W, 1), H and W multiples of 4.
 
     Returns:
         A function of a layer's output (N, H / scale, W / scale, C) and its scale, 1, 2 or 4: each channel times one

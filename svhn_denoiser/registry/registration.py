@@ -60,7 +60,7 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
 
 
 def in_words(registration: Mapping[str, Any]) -> str:
-    """What :func:`register` returned, as lines for people."""
+    """What `register` returned, as lines for people."""
     number = registration["version"]
     title = "champion" if registration["champion_after"] == number else "no champion"
     return "\n".join([f"version {number} is {title}:", *(f"  {reason}" for reason in registration["reasons"])])
@@ -76,7 +76,7 @@ def would_decide(params: Params, trained: Trained, test: Pairs, *, ask_registry:
         ask_registry: whether it is asked for the champion; otherwise the gate decides as if there were none.
 
     Returns:
-        What :func:`register` does, without version and run.
+        What `register` does, without version and run.
 
     Raises:
         DenoiserError: the store cannot be reached, or a model cannot be loaded.

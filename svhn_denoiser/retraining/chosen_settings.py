@@ -36,7 +36,7 @@ class Candidate:
 
 
 def candidates(text: str, combined: Iterable[Mapping[str, Any]]) -> list[Candidate]:
-    """Each of some :func:`combinations` with its params.yaml, checked.
+    """Each of some `combinations` with its params.yaml, checked.
 
     Args:
         text: params.yaml as it is.

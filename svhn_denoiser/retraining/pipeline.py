@@ -61,7 +61,7 @@ class Pipeline:
         """DVC's stages, in the order in which they run, as dvc.yaml and dvc.lock have them now.
 
         Raises:
-            DvcException: one of the two cannot be read; see :func:`explained`.
+            DvcException: one of the two cannot be read; see `explained`.
         """
         self.repo.close()
         self.repo = Repo(".", remote=self.remote)  # DVC reads settings and dvc.lock once

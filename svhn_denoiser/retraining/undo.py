@@ -31,7 +31,7 @@ class Keep:
 def settings_put_back(texts: Sequence[str]) -> Iterator[Keep]:
     """In this block params.yaml may be given other texts; after it, it and dvc.lock are as before, unless kept.
 
-    A process that is killed in the block is tidied up after by :func:`put_back`.
+    A process that is killed in the block is tidied up after by `put_back`.
 
     Args:
         texts: what params.yaml may be given.
@@ -68,7 +68,7 @@ def put_back(say: Callable[[str], None] = lambda _: None) -> None:
 
 
 def text_after(file: Path) -> str | None:
-    """What params.yaml or dvc.lock is once :func:`put_back` was called; None where there is none then."""
+    """What params.yaml or dvc.lock is once `put_back` was called; None where there is none then."""
     where = _BEFORE / file.name if left_behind() else file
     return where.read_text(encoding="utf-8") if where.exists() else None
 

@@ -30,7 +30,7 @@ def cut_all(folder: Path, settings: ImagesSettings, seed: int, target: Path) -> 
     No digit is known, so all crops are labelled 0. Memory holds one picture at a time.
 
     Args:
-        folder: searched as :func:`svhn_denoiser.picture_files.find` does; hidden files are left out.
+        folder: searched as `svhn_denoiser.picture_files.find` does; hidden files are left out.
         settings: share of test pictures, and the grid's stride.
         seed: decides which pictures are for the test.
         target: folder for the two files.

@@ -49,7 +49,7 @@ def copy(settings: SvhnSettings, target: Path, table: Sequence[RemoteFile] = OFF
         table: the train, the test and the extra file.
 
     Raises:
-        DenoiserError: as :func:`fetch`.
+        DenoiserError: as `fetch`.
     """
     files = table if settings.extra else table[:2]
     patience = Patience(settings.timeout, settings.retries)

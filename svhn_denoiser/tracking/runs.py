@@ -38,7 +38,7 @@ from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 
 class TrainingRun:
-    """A run that is being written to; made by :func:`training_run`."""
+    """A run that is being written to; made by `training_run`."""
 
     def __init__(self, store: Store, run_id: str) -> None:
         self.store = store

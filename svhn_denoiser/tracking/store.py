@@ -118,7 +118,7 @@ def open_store() -> Iterator[Store]:
 
 
 def refused_credentials(error: DenoiserError) -> bool:
-    """Whether :func:`connect` failed because the server wants credentials, or others."""
+    """Whether `connect` failed because the server wants credentials, or others."""
     cause = error.__cause__
     return isinstance(cause, MlflowException) and cause.get_http_status_code() in {401, 403}
 

@@ -13,7 +13,7 @@ from svhn_denoiser.params import TrainSettings
 
 @dataclass(frozen=True)
 class Device:
-    """The device that a training uses. Made by :func:`choose`."""
+    """The device that a training uses. Made by `choose`."""
 
     kind: str
     names: tuple[str, ...]

@@ -90,7 +90,7 @@ class Training:
         self.model.save_weights(file)
 
     def load(self, file: Path) -> None:
-        """Read what :meth:`save` wrote; where that fails, weights and optimiser stay as they were."""
+        """Read what `save` wrote; where that fails, weights and optimiser stay as they were."""
         with self.device.scope():
             self.model.optimizer.build(self.model.trainable_variables)
             variables = [*self.model.variables, *self.model.optimizer.variables]
@@ -106,7 +106,7 @@ class Training:
         """Train all epochs that are left.
 
         Args:
-            state: from :meth:`begin`, or from a checkpoint whose weights and optimiser were loaded.
+            state: from `begin`, or from a checkpoint whose weights and optimiser were loaded.
             on_epoch: is called after each epoch with the state, whose last row is that epoch, and pictures a second.
             on_batch: is called after each batch with its number in the epoch.
 

@@ -83,7 +83,7 @@ class Checkpoint:
 
     Args:
         folder: where checkpoints are kept, each in a folder of its own.
-        name: of this one, from :func:`key`.
+        name: of this one, from `key`.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -163,7 +163,7 @@ class Checkpoint:
     def published(self, result: Path) -> None:
         """The training has ended and its outputs are written, `result` among them, a file that no other one writes.
 
-        The checkpoint stays until that file is known to be recorded: :func:`delete_recorded`. Those of trainings that
+        The checkpoint stays until that file is known to be recorded: `delete_recorded`. Those of trainings that
         had ended before this one began are deleted.
         """
         write_json(self.path / _PUBLISHED, {"md5": _md5(result)})
@@ -180,7 +180,7 @@ def delete_recorded(folder: Path, md5: str | None) -> None:
 
     Args:
         folder: where checkpoints are kept.
-        md5: what `dvc.lock` holds for the file that was given to :meth:`Checkpoint.published`.
+        md5: what `dvc.lock` holds for the file that was given to `Checkpoint.published`.
     """
     for path in _published(folder):
         with suppress(OSError, ValueError, KeyError):
