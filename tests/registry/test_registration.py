@@ -334,7 +334,7 @@ class TestRegistration:
         first, second = in_words(stage("blur")), in_words(stage("identity"))
         assert first.startswith("version 1 is champion:\n  PSNR is ")
         assert first.endswith("\n  There is no champion yet.")
-        assert second.startswith("version 2 is no champion:\n  PSNR is ")
+        assert second.startswith("version 2 is no champion:\n  Refused: PSNR is ")
 
     def test_a_worse_one_stays_challenger(self, stage: Any, store: Store) -> None:
         stage("more blur")
