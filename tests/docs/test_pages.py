@@ -110,3 +110,9 @@ def test_contributing_answers_a_newcomers_question_with_one_file(question, file)
         line for line in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")
     ]
     assert len([row for row in rows if f"`svhn_denoiser/{file}`" in row]) == 1, question
+
+
+def test_every_page_is_in_the_sites_navigation():
+    settings = (ROOT / "docs" / "zensical.toml").read_text(encoding="utf-8")
+    pages = [page.relative_to(ROOT).as_posix() for page in PAGES if not page.relative_to(ROOT).parts[0].startswith(".")]
+    assert [page for page in pages if f'"{page}"' not in settings and not page.startswith("tests/")] == []
