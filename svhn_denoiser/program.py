@@ -4,9 +4,12 @@ import errno
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from types import TracebackType
+from typing import NoReturn, TextIO, cast
 
+from svhn_denoiser.credentials import MaskedStream, take_out
 from svhn_denoiser.errors import DenoiserError
 
 # what a machine refuses, whatever the code does: no space, no right, no such device; anything else may be a bug
@@ -37,9 +40,11 @@ def run(main: Callable[[], None]) -> NoReturn:
     """Run a stage and exit: 0 if it did its work, 1 on a `DenoiserError`, 130 if interrupted.
 
     What the machine refuses (a full disk, a missing right) is an error for people, too. Any other exception is a bug
-    and keeps its traceback. What is printed never fails for a character that the terminal does not have.
+    and keeps its traceback. What is printed never fails for a character that the terminal does not have, and nothing
+    on standard error shows a credential, whoever says it.
     """
     print_anything()
+    show_no_credentials()
     try:
         main()
     except DenoiserError as error:
@@ -70,6 +75,22 @@ def print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def show_no_credentials() -> None:
+    """Keep credentials away from libraries as far as may be, and mask what is written to standard error.
+
+    Loggers and warnings of libraries, threads that end in an exception, and tracebacks write there, too.
+    """
+    take_out()
+    if not isinstance(sys.stderr, MaskedStream):
+        sys.stderr = cast(TextIO, MaskedStream(sys.stderr))
+    sys.excepthook = _traceback
+
+
+def _traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    # whole, as the interpreter writes it in pieces
+    sys.stderr.write("".join(traceback.format_exception(kind, error, trace)))
 
 
 def _say(sentence: str) -> None:

@@ -1,13 +1,26 @@
 """No credential gets into what people and files see."""
 
+import base64
+import html
+import json
+import os
+import string
+import subprocess
+import sys
+from urllib.parse import quote, unquote
+
 import pytest
 
-from svhn_denoiser.credentials import masked, masked_leaves, public_address, user_of
+from svhn_denoiser.credentials import masked, masked_leaves, public_address, take_out, user_of
+from tests.example_settings import ROOT
 
 
 @pytest.fixture(autouse=True)
 def no_address_in_the_environment(monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    for name in ("URI", "USERNAME", "PASSWORD", "TOKEN"):
+        # set first, so that what is set meanwhile is taken away, too
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", "")
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}")
 
 
 @pytest.mark.parametrize(
@@ -59,3 +72,89 @@ def test_the_user_of_the_tracking_server_is_found_without_its_address(monkeypatc
 )
 def test_who_an_address_names(address, user):
     assert user_of(address) == user
+
+
+PRINTABLE = string.printable.replace("\0", "")
+
+
+@pytest.mark.parametrize("escaped", [False, True], ids=["raw", "escaped"])
+@pytest.mark.parametrize("character", PRINTABLE, ids=lambda character: f"{ord(character):#x}")
+def test_no_character_of_a_password_gives_it_away(monkeypatch, character, escaped):
+    # once in the midst of letters and once after a digit, where `:1/` looks like a port
+    for password in (f"pass{character}word", f"1{character}word", f"{character}{character}word"):
+        written = quote(password, safe="") if escaped else password
+        address = f"https://me:{written}@host:5000/prefix"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        text = f"Failed to parse: {address}, user {user_of(address)!r}, {password!r}"
+        for shown in (public_address(address), masked(text), masked(json.dumps({"reasons": [text]}))):
+            assert "word" not in shown, (password, shown)
+            assert "https://host:5000/prefix" in shown
+        take_out()
+        assert os.environ["MLFLOW_TRACKING_URI"] == "https://host:5000/prefix"
+        assert os.environ["MLFLOW_TRACKING_USERNAME"] == "me"
+        # what was written raw is decoded as `requests` decodes it
+        assert os.environ["MLFLOW_TRACKING_PASSWORD"] == (password if escaped else unquote(password))
+        assert "word" not in masked(text), "also after it was taken out"
+        for name in ("USERNAME", "PASSWORD"):
+            monkeypatch.delenv(f"MLFLOW_TRACKING_{name}")
+
+
+def test_variables_that_are_set_hold_against_the_address(monkeypatch):
+    for variable in ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:of the address@host")
+        monkeypatch.setenv(variable, "of a secret")
+        take_out()
+        assert os.environ["MLFLOW_TRACKING_URI"] == "https://host"
+        assert os.environ[variable] == "of a secret"
+        assert "MLFLOW_TRACKING_USERNAME" not in os.environ
+        monkeypatch.delenv(variable)
+
+
+@pytest.mark.parametrize("address", ["sqlite:///a@b:c.db", "https://host:5000/x?mail=a@b", "https://host", "mlruns"])
+def test_an_address_without_credentials_stays_as_it_is(monkeypatch, address):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    take_out()
+    assert os.environ["MLFLOW_TRACKING_URI"] == address
+    assert "MLFLOW_TRACKING_USERNAME" not in os.environ
+
+
+def test_a_secret_is_masked_however_it_is_written(monkeypatch):
+    secret = "a\"<\\ €'b&c"
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "me")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", secret)
+    header = base64.b64encode(f"me:{secret}".encode()).decode()
+    for written in (secret, quote(secret), repr(secret)[1:-1], json.dumps(secret)[1:-1], html.escape(secret), header):
+        assert masked(f"({written})") == "(***)"
+
+
+LOUD = """
+import logging, os, sys, threading, warnings
+from svhn_denoiser import program
+address = os.environ["MLFLOW_TRACKING_URI"]
+def main():
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("urllib3.connectionpool").warning("Retrying: %s", address)
+    try:
+        raise OSError(address)
+    except OSError:
+        logging.getLogger("mlflow").exception("Failed")
+    warnings.warn(address)
+    thread = threading.Thread(target=lambda: {}[address])
+    thread.start()
+    thread.join()
+    print(address, file=sys.stderr)
+    print(os.environ["MLFLOW_TRACKING_URI"])
+    raise RuntimeError(address)
+program.run(main)
+"""
+
+
+@pytest.mark.parametrize("password", ["hunter#2-word", "".join(sorted(set(string.punctuation))) + "word", "p@s/?word"])
+def test_whoever_says_it_on_standard_error_shows_no_password(password):
+    environment = {"MLFLOW_TRACKING_URI": f"http://me:{password}@127.0.0.1:9"}
+    done = subprocess.run([sys.executable, "-c", LOUD], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == "http://127.0.0.1:9\n"
+    for said in ("Retrying: http://127.0.0.1:9", "Failed", "UserWarning: http://127", "KeyError", "RuntimeError: http"):
+        assert said in done.stderr
+    assert "word" not in done.stderr.replace("MLFLOW_TRACKING", "")

@@ -38,7 +38,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("params_words",),
     ("picture_files",),
     ("picture_depth", "picture_notes"),
-    ("git", "program", "terminal", "files", "paths", "dotted", "credentials", "locks"),
+    ("git", "program", "terminal", "files", "paths", "dotted", "locks"),
+    ("credentials",),
     ("errors", "crops"),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

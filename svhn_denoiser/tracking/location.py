@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from svhn_denoiser.credentials import public_address
+from svhn_denoiser.credentials import public_address, take_out
 
 EXPERIMENT = "svhn-denoiser"
 
@@ -23,7 +23,11 @@ def repository_root() -> Path:
 
 
 def tracking_uri() -> str:
-    """`MLFLOW_TRACKING_URI`, else `mlflow.db` in the repository; a relative sqlite path is taken from there too."""
+    """`MLFLOW_TRACKING_URI`, else `mlflow.db` in the repository; a relative sqlite path is taken from there too.
+
+    Credentials in it are moved to the variables that MLflow has for them: no library gets an address with a password.
+    """
+    take_out()
     uri = os.environ.get("MLFLOW_TRACKING_URI") or OWN_STORE
     database = database_of(uri)
     return uri if database is None else f"sqlite:///{database}"

@@ -46,7 +46,7 @@ class Store:
     """An MLflow store that was reached.
 
     Attributes:
-        uri: its address, with credentials if it has any.
+        uri: its address, without credentials: those are in variables of the environment.
         client: talks to it.
         experiment_id: of the project's experiment; empty where there is none and none was to be made.
     """
