@@ -60,6 +60,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository without a store, as the working folder; what MLflow and DVC keep in the environment is put back."""
     for name in (
         "MLFLOW_TRACKING_URI",
+        "MLFLOW_REGISTRY_URI",
         "MLFLOW_TRACKING_USERNAME",
         "MLFLOW_TRACKING_PASSWORD",
         "DVC_ROOT",

@@ -26,7 +26,7 @@ from svhn_denoiser.params import Params
 from svhn_denoiser.paths import IMAGES, NOISY, REPORT, REPORTS
 from svhn_denoiser.tracking.lineage import dvc_hash
 from svhn_denoiser.tracking.location import EXPERIMENT
-from svhn_denoiser.tracking.store import REFUSALS, Store, connect, impatience, is_not_there, one_line
+from svhn_denoiser.tracking.store import REFUSALS, Store, connect, impatience, in_words, is_not_there
 from svhn_denoiser.tracking.tags import RESTORED_FROM, RESUMED_FROM, of_stand_in, of_training
 
 # isort: split
@@ -195,7 +195,7 @@ def _refusals_in_words(store: Store) -> Iterator[None]:
         yield
     except REFUSALS as error:
         raise DenoiserError(
-            f"{store.name}: the MLflow store takes no more records: {one_line(error)} "
+            f"{store.name}: the MLflow store takes no more records: {in_words(error)} "
             f"Run the same command again when it answers."
         ) from error
 

@@ -1,18 +1,19 @@
 """Connect to MLflow's store: its lock, its experiment, and its errors as sentences."""
 
+import logging
 import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from requests import RequestException
 
 from svhn_denoiser.credentials import masked
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.tracking import sqlite_file
 from svhn_denoiser.tracking.location import (
     EXPERIMENT,
     database_of,
@@ -33,9 +34,14 @@ from mlflow.exceptions import MlflowException
 
 # internal to MLflow: seen with 3.17, which pyproject.toml pins
 from mlflow.utils.file_utils import local_file_uri_to_path
+from sqlalchemy.exc import SQLAlchemyError
 
-# what MLflow raises when a store refuses or is gone; artifacts of a server come by requests alone
-REFUSALS = (MlflowException, RequestException)
+# what is raised when a store refuses or is gone: by MLflow, by the database under it, and by the disk or the network
+# for artifacts (an error of requests is an OSError)
+REFUSALS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError)
+
+# it prints the traceback of an error of the database before it raises it
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 # long enough for the migrations of a fresh store on a busy machine (4 s on two idle cores)
 _LOCK_SECONDS = 120
@@ -83,30 +89,26 @@ def connect(*, create: bool = True) -> Store:
     """
     uri = tracking_uri()
     database = database_of(uri)
-    if database is None and not uri.startswith(("http://", "https://")):
-        raise DenoiserError(
-            f"MLFLOW_TRACKING_URI = {public_uri(uri)}: expected the address of an MLflow server (http:// or https://) "
-            f"or sqlite:///FILE."
-        )
-    if database is not None and not create and not store_exists():
+    if not create and not store_exists():
         raise DenoiserError(f"{database}: no MLflow store there yet. `dvc repro` makes it, or set MLFLOW_TRACKING_URI.")
     try:
-        # six processes that open a fresh sqlite store at once: five crash in its migrations
-        with _lock(uri), impatience():
+        # six processes that open a fresh sqlite store at once: five crash in its migrations. Who makes nothing needs no
+        # lock, and may not have the right to one
+        with _lock(uri) if create else nullcontext(), impatience():
             if database is not None:
-                _probe(database)
+                sqlite_file.prepare(database, create=create)
             # MLflow's registry on sqlite looks a model up at the global address, whatever the client's is
             mlflow.set_tracking_uri(uri)
             client = MlflowClient(uri)
             return Store(uri, client, _experiment(client, database, create))
-    except (MlflowException, sqlite3.Error) as error:
+    except (*REFUSALS, ValueError) as error:  # a ValueError is about a setting of MLflow's in the environment
         where = "is not a usable MLflow store" if database else "no MLflow server answers there as expected"
         remedy = (
-            "Move the file away to begin a new one."
+            ""
             if database
             else "Start the server, mend MLFLOW_TRACKING_URI, or unset it to use mlflow.db in the repository."
         )
-        raise DenoiserError(f"{public_uri(uri)}: {where}: {one_line(error)} {remedy}") from error
+        raise DenoiserError(f"{public_uri(uri)}: {where}: {in_words(error)} {remedy}".rstrip()) from error
 
 
 @contextmanager
@@ -147,7 +149,7 @@ def explained(store: Store) -> Iterator[None]:
     try:
         yield
     except REFUSALS as error:
-        raise DenoiserError(f"{store.name}: MLflow says: {one_line(error)}") from error
+        raise DenoiserError(f"{store.name}: MLflow says: {in_words(error)}") from error
 
 
 @contextmanager
@@ -156,22 +158,20 @@ def _lock(uri: str) -> Iterator[None]:
     if database is None:
         yield
         return
+    lock = FileLock(f"{database}.lock", timeout=_LOCK_SECONDS)
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{database}.lock", timeout=_LOCK_SECONDS):
-            yield
+        lock.acquire()
     except Timeout:
         raise DenoiserError(
             f"{database}.lock: another process has kept the store for {_LOCK_SECONDS} s. Wait for it, or end it."
         ) from None
     except OSError as error:
         raise DenoiserError(f"{database}: cannot be written: {error}.") from error
-
-
-def _probe(database: Path) -> None:
-    # SQLAlchemy under MLflow would try for minutes to open a file that is no database
-    with closing(sqlite3.connect(database, timeout=20)) as connection:
-        connection.execute("PRAGMA schema_version")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -218,11 +218,16 @@ def _experiment(client: MlflowClient, database: Path | None, create: bool) -> st
     return str(experiment.experiment_id)
 
 
+def in_words(error: Exception) -> str:
+    """What an error of MLflow's or of the database under it says and, where that is known, what to do about it."""
+    return f"{one_line(error)} {sqlite_file.remedy(str(error)) or ''}".rstrip()
+
+
 def one_line(error: Exception) -> str:
     """What an error of MLflow's says, as one sentence and without credentials."""
     # the first line says it; the rest is a stack of causes, and any of it may quote the address with its password
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if "Max retries exceeded" in text and (cause := re.search(r"\[Errno -?\d+\] ([\w ]+)|([\w ]+ timed out)", text)):
         text = (cause[1] or cause[2]).strip()
-    text = masked(text)
+    text = masked(re.sub(r"^\((sqlite3\.\w+|builtins\.\w+)\) ", "", text))
     return text if text.endswith(".") else f"{text}."
