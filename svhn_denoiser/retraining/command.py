@@ -103,7 +103,7 @@ def _write(result: Result, summary: Path) -> None:
     text = markdown(result)
     write_text(summary, text)
     if step := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(step).open("a", encoding="utf-8") as file:
+        with Path(step).open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
 
 

@@ -82,7 +82,7 @@ def _copy(receive: int, err: int, output: StageOutput) -> None:
         for line in lines:
             shown = masked(line)
             output.last.append(shown.rstrip("\n"))
-            os.write(err, shown.encode())
+            os.write(err, shown.encode("utf-8", "backslashreplace"))
     os.close(err)
 
 
@@ -101,4 +101,4 @@ class _Handler(logging.Handler):
         if found := self._STAGE.match(text):
             self.output.ran.add(found[1])
         if record.levelno >= logging.WARNING or self._TELLING.match(text):
-            os.write(2, f"{masked(text)}\n".encode())
+            os.write(2, f"{masked(text)}\n".encode("utf-8", "backslashreplace"))

@@ -267,7 +267,18 @@ def explained() -> Iterator[None]:
     """
     try:
         yield
-    except DvcException as error:
+    except (DvcException, OSError, UnicodeEncodeError) as error:
         text = _reason(error)
         remedy = _LOCK_REMEDY if f"{DVC_LOCK}' " in text else ""
-        raise DenoiserError(f"DVC says: {text}{remedy}") from error
+        raise DenoiserError(_about_a_file(error) or f"DVC says: {text}{remedy}") from error
+
+
+def _about_a_file(error: BaseException | None) -> str | None:
+    # what DVC says of these names the rule that was broken, and not always the file that broke it
+    while error is not None:
+        if isinstance(error, UnicodeEncodeError):
+            return f"{error.object}: its name is not UTF-8, and DVC keeps no such file. Rename it."
+        if isinstance(error, FileNotFoundError) and Path(error.filename or "").is_symlink():
+            return f"{error.filename}: is a link to nothing. Mend it, or delete it."
+        error = error.__cause__
+    return None

@@ -1,7 +1,12 @@
 """DVC's part: what its stages say when they fail."""
 
 import json
+import os
+import subprocess
 
+import pytest
+
+from svhn_denoiser.errors import DenoiserError
 from tests.retraining.toy_pipeline import Go, Toy
 
 
@@ -17,3 +22,22 @@ def test_a_stage_that_fails_says_why_and_nothing_is_registered(toy: Toy, go: Go)
     summary = (toy.folder / "reports/retraining.md").read_text()
     assert "Failed: nothing was promoted." in summary
     assert "train.epochs = 13: brings bad luck. Choose another." in summary
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (b"h\xffouse.png", "h\udcffouse.png: its name is not UTF-8, and DVC keeps no such file. Rename it."),
+        (b"house.png", "house.png: is a link to nothing. Mend it, or delete it."),
+    ],
+)
+def test_a_file_that_dvc_cannot_keep_is_named(toy: Toy, go: Go, name: bytes, said: str) -> None:
+    toy.edit("dvc.yaml", "deps: [generate.py]", "deps: [generate.py, photos]")
+    (toy.folder / "photos").mkdir()
+    (toy.folder / "photos/1.png").write_text("1")
+    subprocess.run(["dvc", "repro", "--quiet", "generate"], check=True)
+    (toy.folder / "photos" / os.fsdecode(name)).symlink_to("1.png" if "UTF-8" in said else "gone.png")
+    for options in ({"dry_run": True}, {"report_only": True}):
+        with pytest.raises(DenoiserError) as error:
+            go(toy, **options)
+        assert str(error.value).endswith(f"photos/{said}")
