@@ -15,7 +15,8 @@ def main() -> None:
     from svhn_denoiser.tracking.dependencies import code_hash, data_hash
     from svhn_denoiser.tracking.lineage import dvc_hash
     from svhn_denoiser.tracking.location import repository_root
-    from svhn_denoiser.tracking.runs import training_run, write_run
+    from svhn_denoiser.tracking.runs import write_run
+    from svhn_denoiser.tracking.training_run import training_run
     from svhn_denoiser.training import device, resuming
     from svhn_denoiser.training.fitting import Training, samples
     from svhn_denoiser.training.progress_line import ProgressLine
@@ -33,16 +34,17 @@ def main() -> None:
         state = checkpoint.read(training.begin(), training.load, say)
         tags = {"device": chosen.description, "precision": chosen.precision(settings.train)}
         with (
-            training_run(settings, run_id=state.run_id, resumed=state.resumed, tags=tags) as run,
+            training_run(settings, run_id=state.run_id, resumed=state.resumed, tags=tags, say=say) as run,
             ProgressLine(settings.train.epochs, len(training.batches)) as line,
         ):
+            run.log_missing({row.epoch: row.curves() for row in state.history})
 
             def on_epoch(state: resuming.State, speed: float) -> None:
                 row = state.history[-1]
                 line.epoch(row, best=state.best_epoch == row.epoch, speed=speed)
-                curves = {key: value for key, value in asdict(row).items() if key != "epoch"}
-                run.log_epoch(row.epoch, curves | {"pictures_per_second": speed})
+                # kept before it is logged: nothing that becomes of the store costs an epoch
                 checkpoint.write(state, training.save)
+                run.log_epoch(row.epoch, row.curves() | {"pictures_per_second": speed})
 
             state = training.run(replace(state, run_id=run.run_id), on_epoch, line.batch)
             model = training.published(state)

@@ -17,6 +17,7 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation.command import scores
 from svhn_denoiser.registry import command as registry_command
 from svhn_denoiser.retraining.command import retrain
+from svhn_denoiser.tracking import command as tracking_command
 
 app = typer.Typer(
     help="Remove noise from pictures of house numbers, and manage the models that do it.",
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(params_command.app, name="params")
 app.add_typer(registry_command.app, name="registry")
+app.add_typer(tracking_command.app, name="runs")
 for command in (retrain, drift, scores, denoise, export):
     app.command()(command)
 

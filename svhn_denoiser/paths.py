@@ -30,3 +30,5 @@ RETRAINING_SUMMARY = REPORTS / "retraining.md"
 
 # trainings that were interrupted; in the repository that DVC_ROOT names
 RESUME = Path(".resume")
+# what trainings could not record while MLflow was away; beside them
+OUTBOX = RESUME / "outbox"

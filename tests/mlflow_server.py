@@ -15,30 +15,45 @@ from pathlib import Path
 import pytest
 
 
+class MlflowServer:
+    """A real MLflow server that keeps all it has in a folder, and can be killed and started again at one address."""
+
+    def __init__(self, folder: Path, empty_database: Path) -> None:
+        self.folder = folder
+        shutil.copy(empty_database, folder / "mlflow.db")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
+        command += ["--artifacts-destination", f"{self.folder}/artifacts"]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        _wait_for(f"{self.address}/health", self.process, self.folder / "log")
+
+    def kill(self) -> None:
+        """Kill it with all its processes; nothing if it does not run."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
 @contextmanager
 def mlflow_server(folder: Path, empty_database: Path) -> Iterator[str]:
-    """A real MLflow server on loopback that keeps all it has in a folder; its address."""
-    shutil.copy(empty_database, folder / "mlflow.db")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination",
-        f"{folder}/artifacts",
-    ]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-    address = f"http://127.0.0.1:{port}"
+    """The address of a real MLflow server on loopback, for a block."""
+    server = MlflowServer(folder, empty_database)
     try:
-        _wait_for(f"{address}/health", process, folder / "log")
-        yield address
+        server.start()
+        yield server.address
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        server.kill()
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -5,7 +5,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from svhn_denoiser.credentials import masked
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.tracking import sqlite_file
+from svhn_denoiser.tracking import outbox, sqlite_file
 from svhn_denoiser.tracking.location import (
     EXPERIMENT,
     database_of,
@@ -40,8 +40,9 @@ from sqlalchemy.exc import SQLAlchemyError
 # for artifacts (an error of requests is an OSError)
 REFUSALS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError)
 
-# it prints the traceback of an error of the database before it raises it
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+# they print what they raise, or try again, with a traceback or the whole request; it is said here, in words
+for noisy in ("mlflow.store.db.utils", "urllib3.connectionpool"):
+    logging.getLogger(noisy).setLevel(logging.CRITICAL)
 
 # long enough for the migrations of a fresh store on a busy machine (4 s on two idle cores)
 _LOCK_SECONDS = 120
@@ -76,12 +77,15 @@ class Store:
         return _lock(self.uri)
 
 
-def connect(*, create: bool = True) -> Store:
+def connect(*, create: bool = True, deliver: bool = True) -> Store:
     """Reach the store; make it, and the experiment, where there is none.
+
+    What trainings could not record there while it was away is sent, as far as it is taken.
 
     Args:
         create: whether to make what is missing; a command that only reads, perhaps without the right to write, does
             not.
+        deliver: whether to send what is waiting for it.
 
     Raises:
         DenoiserError: the address is of a kind that is not supported, nothing answers there, or the store is damaged,
@@ -100,7 +104,12 @@ def connect(*, create: bool = True) -> Store:
             # MLflow's registry on sqlite looks a model up at the global address, whatever the client's is
             mlflow.set_tracking_uri(uri)
             client = MlflowClient(uri)
-            return Store(uri, client, _experiment(client, database, create))
+            store = Store(uri, client, _experiment(client, database, create))
+            for unsent in outbox.waiting() if deliver else ():
+                with suppress(*REFUSALS):
+                    if unsent.store == store.name:
+                        unsent.send(client)
+            return store
     except (*REFUSALS, ValueError) as error:  # a ValueError is about a setting of MLflow's in the environment
         where = "is not a usable MLflow store" if database else "no MLflow server answers there as expected"
         remedy = (

@@ -43,6 +43,10 @@ class Epoch:
     validation_psnr: float
     learning_rate: float
 
+    def curves(self) -> dict[str, float]:
+        """What it adds to the curves of a run, by their names."""
+        return {name: value for name, value in asdict(self).items() if name != "epoch"}
+
 
 @dataclass(frozen=True)
 class State:

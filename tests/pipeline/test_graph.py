@@ -33,9 +33,12 @@ DECIDES_NOTHING = {
     "tracking/dependencies.py",
     "tracking/lineage.py",
     "tracking/location.py",
+    "tracking/outbox.py",
     "tracking/runs.py",
+    "tracking/sqlite_file.py",
     "tracking/store.py",
     "tracking/tags.py",
+    "tracking/training_run.py",
     "training/progress_line.py",
     "training/resuming.py",
 }

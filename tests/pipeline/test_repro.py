@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.mlflow_server import MlflowServer
+
 pytestmark = pytest.mark.slow
 
 CONTRACT = [
@@ -185,6 +187,44 @@ def test_a_killed_training_goes_on_in_the_same_run_with_the_same_result(copy):
 
     subprocess.run(["dvc", "repro", "train"], cwd=whole, env=copy.environment(), check=True, capture_output=True)
     assert (copy.folder / "models/denoiser.keras").read_bytes() == (whole / "models/denoiser.keras").read_bytes()
+
+
+def test_a_server_that_dies_in_a_training_costs_no_epoch(copy, tmp_path, empty_database):
+    from mlflow import MlflowClient
+
+    (tmp_path / "server").mkdir()
+    server = MlflowServer(tmp_path / "server", empty_database)
+    environment = {"MLFLOW_TRACKING_URI": server.address}
+    copy.set(train__epochs="4")
+    try:
+        server.start()
+        command = ["dvc", "repro"]
+        process = subprocess.Popen(
+            command, cwd=copy.folder, env=copy.environment(**environment), stdout=-1, stderr=-2, text=True
+        )
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("epoch 1/4"):
+                server.kill()
+        output = "".join(lines)
+        assert process.wait() != 0, "registering needs the server"
+        assert "takes no records now: Connection refused. The training goes on." in output
+        assert "epoch 4/4" in output
+        assert f"error: {server.address}: no MLflow server answers there as expected: Connection refused." in output
+        assert "Traceback" not in output
+        # what was made is kept: the next command only registers
+        server.start()
+        again = copy.run("dvc", "repro", **environment)
+        assert [line.split("'")[1] for line in again.splitlines() if line.startswith("Running stage")] == ["register"]
+        run_id = read(copy, "reports/run.json")["run_id"]
+        client = MlflowClient(server.address)
+        assert client.get_run(run_id).info.status == "FINISHED"
+        assert sorted(point.step for point in client.get_metric_history(run_id, "loss")) == [1, 2, 3, 4]
+        assert client.get_run(run_id).data.metrics["denoised.psnr"] > 0
+        assert not list((copy.folder / ".resume/outbox").iterdir())
+    finally:
+        server.kill()
 
 
 def test_a_training_killed_before_dvc_records_it_is_published_again_without_an_epoch(copy):

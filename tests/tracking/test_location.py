@@ -7,8 +7,8 @@ import pytest
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
 from svhn_denoiser.tracking.location import repository_root, store_exists, tracking_uri
-from svhn_denoiser.tracking.runs import training_run
 from svhn_denoiser.tracking.store import connect
+from svhn_denoiser.tracking.training_run import training_run
 
 PLACES = ("house numbers", "häuser → 37", "a#b", "a+b&c=d;e'f\"g", "50% off", "a%20b", "a%2Fb", "why?", "a?b=c")
 

@@ -13,8 +13,8 @@ import pytest
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
 from svhn_denoiser.tracking import sqlite_file
-from svhn_denoiser.tracking.runs import training_run
 from svhn_denoiser.tracking.store import connect, explained
+from svhn_denoiser.tracking.training_run import training_run
 
 # isort: split
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore

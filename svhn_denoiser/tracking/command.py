@@ -1,0 +1,60 @@
+"""`svhn-denoiser runs`: what was recorded of trainings."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.terminal import AsJson, print_json
+
+if TYPE_CHECKING:
+    from svhn_denoiser.tracking.outbox import Sent
+
+app = typer.Typer(help="The runs of trainings in MLflow.", no_args_is_help=True)
+
+
+@app.callback()
+def _runs() -> None:
+    # with one command alone, Typer would leave out its name
+    pass
+
+
+@app.command("sync")
+def runs_sync(as_json: AsJson = False) -> None:
+    """Send MLflow what trainings could not record while it was away."""
+    from svhn_denoiser.tracking import outbox
+    from svhn_denoiser.tracking.store import REFUSALS, connect, impatience, in_words
+
+    store = connect(deliver=False)
+    sent: list[Sent] = []
+    kept: list[str] = []
+    elsewhere: list[str] = []
+    for unsent in outbox.waiting():
+        if unsent.store != store.name:
+            elsewhere.append(unsent.store)
+            continue
+        try:
+            with impatience():
+                sent.append(unsent.send(store.client))
+        except REFUSALS as error:
+            kept.append(f"run {unsent.run_id}: {in_words(error)} It stays in {unsent.file}.")
+    if as_json:
+        print_json({"store": store.name, "sent": [asdict(one) for one in sent], "kept": kept, "elsewhere": elsewhere})
+    else:
+        typer.echo(_in_words(store.name, sent))
+        for other in sorted(set(elsewhere)):
+            typer.echo(f"{elsewhere.count(other)} waiting for {other}: set MLFLOW_TRACKING_URI to send there")
+    if kept:
+        raise DenoiserError(f"{store.name}: does not take all: {' '.join(kept)}")
+
+
+def _in_words(store: str, sent: "list[Sent]") -> str:
+    if not sent:
+        return f"{store}: nothing was waiting to be sent"
+    points, pictures = sum(one.points for one in sent), sum(one.pictures for one in sent)
+    return f"{store}: sent {_count(points, 'point')} and {_count(pictures, 'picture')} of {_count(len(sent), 'run')}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
