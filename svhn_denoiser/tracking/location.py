@@ -77,7 +77,7 @@ def store_exists() -> bool:
     """Whether there is a store to connect to; a server counts as one, and a file with nothing in it does not.
 
     Raises:
-        DenoiserError: as :func:`tracking_uri`.
+        DenoiserError: as `tracking_uri`.
     """
     database = database_of(tracking_uri())
     return database is None or (database.exists() and database.stat().st_size > 0)
