@@ -12,8 +12,8 @@ import pytest
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
 from svhn_denoiser.registry import versions
-from svhn_denoiser.tracking.runs import training_run
 from svhn_denoiser.tracking.store import connect
+from svhn_denoiser.tracking.training_run import training_run
 from tests.guard import guarded
 
 # a raw % is what an escape begins with, and is decoded
