@@ -1,0 +1,7 @@
+"""`python -m benchmarks.runtimes`."""
+
+from benchmarks.runtimes.command import main
+from svhn_denoiser import program
+
+if __name__ == "__main__":
+    program.run(main)
