@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from svhn_denoiser import cli
 from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.registry import promotion, versions
+from svhn_denoiser.tracking.lineage import person
 from svhn_denoiser.tracking.store import Store, connect
 from tests.command_line import program
 from tests.example_settings import ROOT
@@ -163,7 +164,7 @@ class TestRegistry:
             "version 1 is now champion, in place of version 2\n"
         )
         assert versions.find(store, "champion").tags["promotion_reason"] == reason
-        assert versions.find(store, "champion").tags["promoted_by"] == promotion.person()
+        assert versions.find(store, "champion").tags["promoted_by"] == person()
         assert invoke("registry", "promote", "champion") == "version 1 is champion already\n"
         assert invoke("registry", "rollback", "--reason", "no, more") == (
             "version 2 is champion again, in place of version 1\n"

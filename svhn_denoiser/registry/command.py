@@ -57,6 +57,7 @@ def registry_show(name: VersionName, as_json: AsJson = False) -> None:
 def registry_promote(name: VersionName, reason: Reason = "by hand") -> None:
     """Make a version champion, whatever the gate decided."""
     from svhn_denoiser.registry import promotion, versions
+    from svhn_denoiser.tracking.lineage import person
     from svhn_denoiser.tracking.store import open_store
 
     with open_store() as store:
@@ -66,7 +67,7 @@ def registry_promote(name: VersionName, reason: Reason = "by hand") -> None:
             typer.echo(f"version {version.number} is champion already")
             return
         try:
-            promotion.promote(store, version, over=before, by=promotion.person(), reason=reason)
+            promotion.promote(store, version, over=before, by=person(), reason=reason)
         except promotion.ChampionChangedError:
             raise DenoiserError("another version became champion in the meantime. Look at it, and try again.") from None
     replaced = f", in place of version {before.number}" if before else ""
@@ -77,10 +78,11 @@ def registry_promote(name: VersionName, reason: Reason = "by hand") -> None:
 def registry_rollback(reason: Reason = "by hand") -> None:
     """Restore the version that the champion replaced."""
     from svhn_denoiser.registry import promotion
+    from svhn_denoiser.tracking.lineage import person
     from svhn_denoiser.tracking.store import open_store
 
     with open_store() as store:
-        left, back = promotion.rollback(store, by=promotion.person(), reason=reason)
+        left, back = promotion.rollback(store, by=person(), reason=reason)
     typer.echo(f"version {back.number} is champion again, in place of version {left.number}")
 
 

@@ -4,7 +4,6 @@ MLflow's aliases keep no history, so each promotion and rollback is recorded in 
 """
 
 import datetime
-import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -87,14 +86,6 @@ def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
         tag(store, left.number, {f"rolled_back_{key}": value for key, value in traces.items()})
         store.client.set_registered_model_alias(MODEL, CHAMPION, number)
     return find(store, str(left.number)), find(store, number)
-
-
-def person() -> str:
-    """The user's name, to record who decided."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no such user in a container
-        return "unknown"
 
 
 @contextmanager

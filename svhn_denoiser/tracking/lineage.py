@@ -1,5 +1,6 @@
 """The lineage of a result: git commit, DVC's hash of the data, a hash of the settings."""
 
+import getpass
 import hashlib
 import json
 import os
@@ -23,6 +24,14 @@ def git_dirty() -> bool | None:
     """Whether a tracked file differs from the commit; `dvc.lock` does not count, as each run writes it."""
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){DVC_LOCK}")
     return None if changed is None else bool(changed)
+
+
+def person() -> str:
+    """The user's name, to record who trained or decided."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user in a container
+        return "unknown"
 
 
 def dvc_hash(out: Path, lock: Path = DVC_LOCK) -> str | None:

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 
 from svhn_denoiser.params import Params
 from svhn_denoiser.paths import NOISY
-from svhn_denoiser.tracking.lineage import dvc_hash, git_commit, git_dirty, params_hash
+from svhn_denoiser.tracking.lineage import dvc_hash, git_commit, git_dirty, params_hash, person
+from svhn_denoiser.tracking.names import as_options, special_settings
 
 # the run that a training resumes, if that run is gone
 RESUMED_FROM = "resumed_from"
+# the settings that differ from the committed ones, as `dvc exp run -S` reads them
+SETTINGS = "settings"
 # the run that a stand-in stands for
 RESTORED_FROM = "restored_from"
 
@@ -21,8 +24,6 @@ def of_lineage(params: Params) -> dict[str, str]:
     commit, dirty = git_commit(), git_dirty()
     known = {
         "git_commit": commit,
-        # what the UI's column "Source" shows
-        "mlflow.source.git.commit": commit,
         "git_dirty": None if dirty is None else ("yes" if dirty else "no"),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
         "data_hash": dvc_hash(NOISY),
@@ -34,9 +35,29 @@ def of_lineage(params: Params) -> dict[str, str]:
 
 def of_training(params: Params, *, resumed: bool, more: Mapping[str, str]) -> dict[str, str]:
     """Tags of a training's run: where it comes from, its network, whether it was resumed, and `more`."""
-    return {**of_lineage(params), "network": params.train.network, "resumed": "yes" if resumed else "no", **more}
+    own = {"network": params.train.network, "noise": noise_of(params), "resumed": "yes" if resumed else "no"}
+    special = special_settings(params)
+    if special:
+        own[SETTINGS] = as_options(special)
+    return {**of_lineage(params), **_of_mlflow(), **own, **more}
+
+
+def noise_of(params: Params) -> str:
+    """Kind and strength of the noise, as the tag `noise` has them: "gaussian 0.1"."""
+    noise = params.generate.noise
+    return f"{noise.kind} {noise.strength}"
 
 
 def of_stand_in(run_id: str) -> dict[str, str]:
     """Tags of the run that stands for one in another store."""
-    return {RESTORED_FROM: run_id, "git_commit": git_commit() or "unknown"}
+    return {RESTORED_FROM: run_id, "git_commit": git_commit() or "unknown", **_of_mlflow()}
+
+
+def _of_mlflow() -> dict[str, str]:
+    # MLflow's table shows "-" for the source of a run that lacks its name or its type, and nobody for its user
+    commit = git_commit()
+    tags = {"mlflow.user": person(), "mlflow.source.type": "LOCAL"}
+    if commit is None:
+        return {**tags, "mlflow.source.name": "no git commit"}
+    changed = " with changes" if git_dirty() else ""
+    return {**tags, "mlflow.source.name": f"{commit[:7]}{changed}", "mlflow.source.git.commit": commit}

@@ -7,7 +7,6 @@ their own, write to the same one.
 import json
 import logging
 import math
-import os
 import signal
 import sys
 import threading
@@ -26,6 +25,7 @@ from svhn_denoiser.params import Params
 from svhn_denoiser.paths import NOISY
 from svhn_denoiser.tracking import outbox
 from svhn_denoiser.tracking.lineage import dvc_hash
+from svhn_denoiser.tracking.names import run_name, special_settings
 from svhn_denoiser.tracking.runs import run_exists
 from svhn_denoiser.tracking.store import REFUSALS, Store, connect, impatience, in_words
 from svhn_denoiser.tracking.tags import RESUMED_FROM, of_training
@@ -151,7 +151,7 @@ def training_run(
             labels = of_training(params, resumed=resumed, more=tags or {})
             if run_id is None or not known:
                 labels |= {RESUMED_FROM: run_id} if run_id else {}
-                run_id = _created(store, labels)
+                run_id = _created(store, params, labels)
         run = TrainingRun(store, run_id, say)
         with _status_at_the_end(run):
             with _refusals_in_words(store):
@@ -164,9 +164,9 @@ def training_run(
                 yield run
 
 
-def _created(store: Store, labels: Mapping[str, str]) -> str:
+def _created(store: Store, params: Params, labels: Mapping[str, str]) -> str:
     # without a name, MLflow draws one
-    name = os.environ.get("DVC_EXP_NAME")
+    name = run_name(params, special_settings(params))
     return str(store.client.create_run(store.experiment_id, run_name=name, tags=labels).info.run_id)
 
 

@@ -33,6 +33,7 @@ DECIDES_NOTHING = {
     "tracking/dependencies.py",
     "tracking/lineage.py",
     "tracking/location.py",
+    "tracking/names.py",
     "tracking/outbox.py",
     "tracking/runs.py",
     "tracking/sqlite_file.py",
