@@ -45,10 +45,10 @@ def test_a_password_of_every_character_opens_the_server_and_is_in_no_address(
     ],
     ids=" ".join,
 )
-def test_no_command_shows_the_password_of_a_server_that_is_gone(repository: Path, arguments: str) -> None:
+def test_no_command_shows_the_password_of_a_server_that_is_gone(repository: Path, arguments: list[str]) -> None:
     (repository / "a.png").write_bytes(b"")
     environment = {"MLFLOW_TRACKING_URI": f"http://me:{PASSWORD}@127.0.0.1:9"}
-    command = [sys.executable, "-c", "from svhn_denoiser.cli import main; main()", *arguments.split()]
+    command = [sys.executable, "-c", "from svhn_denoiser.cli import main; main()", *arguments]
     done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "http://127.0.0.1:9: no MLflow server answers there as expected" in done.stderr

@@ -61,6 +61,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_a_store_that_is_stopped_while_it_is_made_is_made_by_the_next_command(tmp_path: Path) -> None:
     for name in ("measured", "stopped"):
         (tmp_path / name / ".git").mkdir(parents=True)
