@@ -1,13 +1,18 @@
 """Write files whole or not at all, so that a program that stops leaves no half-written file."""
 
 import csv
+import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from svhn_denoiser.errors import DenoiserError
+
+# bytes of a file's name that file systems take
+_LONGEST_NAME = 255
 
 
 @contextmanager
@@ -20,13 +25,20 @@ def whole(path: Path) -> Iterator[Path]:
         Where to write: beside `path`, hidden, with the same suffix.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".unfinished-{path.name}")
+    unfinished = path.with_name(_unfinished(path))
     try:
         yield unfinished
         # not written in place: an output may be a link into DVC's cache
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> str:
+    name = f".unfinished-{path.name}"
+    if len(os.fsencode(name)) <= _LONGEST_NAME:
+        return name
+    return f".unfinished-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}{path.suffix[:20]}"
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from svhn_denoiser import cli
+from svhn_denoiser.denoising import models
 from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.registry import promotion, versions
 from svhn_denoiser.tracking.lineage import person
@@ -127,11 +127,11 @@ class TestProgram:
         assert (done.returncode, done.stderr) == (0, "")
         assert [version["version"] for version in json.loads(done.stdout)] == [1]
         done = program("denoise", "house.png", "missing", "--output", "out", folder=store_folder)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == "error: missing: no such file or folder.\n"
-        done = program("denoise", "house.png", "--output", "out", folder=store_folder)
-        assert (done.returncode, done.stdout) == (0, "1 of 1 pictures denoised into out\n")
-        assert done.stderr == "denoising with the champion, version 1\n"
+        assert (done.returncode, done.stdout) == (1, "1 of 2 pictures denoised into out\n")
+        assert done.stderr.startswith("error: missing: no such file or folder\n")
+        done = program("denoise", "house.png", "--output", "again", folder=store_folder)
+        assert (done.returncode, done.stdout) == (0, "1 of 1 pictures denoised into again\n")
+        assert "denoising with the champion, version 1, trained for " in done.stderr
         assert_halved(picture, store_folder / "out/house.png")
 
 
@@ -184,11 +184,10 @@ class TestDenoise:
         doubled = np.minimum(np.asarray(Image.open(picture)).astype(int) * 2, 255)
         np.testing.assert_array_equal(np.asarray(Image.open(store_folder / "out2/house.png")), doubled)
 
-    def test_without_a_champion_the_model_of_this_checkout_is_taken(
+    def test_without_a_champion_the_model_that_comes_with_the_package_is_taken(
         self, model_files: list[Path], picture: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        (store_folder / "models").mkdir()
-        shutil.copy(model_files[0], store_folder / "models/denoiser.keras")
+        monkeypatch.setattr(models, "SHIPPED", model_files[0])
         (store_folder / "elsewhere").mkdir()
         monkeypatch.chdir(store_folder / "elsewhere")
         for output in ("with an empty store", "without a store"):
@@ -204,6 +203,6 @@ class TestDenoise:
         arguments: list[Any] = ["denoise", store_folder / "broken.png", picture, "--model", model_files[0]]
         result = CliRunner().invoke(cli.app, [*map(str, arguments), "--output", str(store_folder / "out")])
         assert result.exit_code == 1
-        assert result.stderr.startswith(f"error: {store_folder}/broken.png: its bytes are no picture ")
+        assert f"\nerror: {store_folder}/broken.png: its bytes are no picture " in result.stderr
         assert "1 of 2 pictures denoised" in result.stdout
         assert_halved(picture, store_folder / "out/house.png")

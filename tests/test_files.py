@@ -70,3 +70,11 @@ def test_what_is_unfinished_has_the_suffix_that_writers_go_by_and_is_hidden(tmp_
     with whole(tmp_path / "models" / "x.keras") as unfinished:
         assert (unfinished.suffix, unfinished.name[0], unfinished.parent) == (".keras", ".", tmp_path / "models")
         unfinished.touch()
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".png", "ü" * 125 + ".png", "n" * 240 + ".keras"])
+def test_a_name_as_long_as_file_systems_take_is_written(name: str, tmp_path: Path) -> None:
+    with whole(tmp_path / name) as unfinished:
+        assert unfinished.suffix == Path(name).suffix
+        unfinished.write_text("all of it")
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -33,11 +33,15 @@ class Denoiser:
     Attributes:
         name: what the model is, such as "the champion, version 3".
         runtime: what runs it, such as "OpenVINO, bfloat16" or "Keras, float32".
+        trained_noise: the noise that it was trained for; None where that is not known.
+        shipped: whether it is the model that comes with the package.
     """
 
     def __init__(self, model: models.LoadedModel) -> None:
         self.name = model.name
         self.runtime = model.runtime
+        self.trained_noise = model.noise
+        self.shipped = model.shipped
         self._network = model.network
 
     @classmethod
@@ -55,6 +59,12 @@ class Denoiser:
         """
         return cls(models.load(None if name is None else str(name), say))
 
+    @property
+    def about(self) -> str:
+        """What the model is, what it was trained for, and what runs it."""
+        noise = self.trained_noise or "noise that is not known here"
+        return f"{self.name}, trained for {noise} ({self.runtime})"
+
     def __call__(self, pictures: NDArray[_Value]) -> NDArray[_Value]:
         """Denoise a picture, or several of one size.
 
@@ -66,7 +76,8 @@ class Denoiser:
             The same shape and type. The argument stays as it is.
 
         Raises:
-            DenoiserError: the array is of another shape or type, or holds NaN or values beyond [0, 1].
+            DenoiserError: the array is of another shape or type, or holds NaN or values beyond [0, 1]; or the model
+                answers with NaN.
         """
         given = np.asarray(pictures)
         _check(given)
@@ -99,6 +110,8 @@ class Denoiser:
         grey = values.shape[-1] == 1
         # the network knows colours only
         result = self._network(np.repeat(values, 3, axis=-1) if grey else values)
+        if not np.isfinite(result).all():
+            raise DenoiserError(f"{self.name}: answers with numbers that are no brightness (NaN). Take another model.")
         if grey:
             result = result.mean(axis=-1, keepdims=True, dtype=np.float32)
         return np.rint(result * np.float32(white)).astype(kind) if kind.kind == "u" else result.astype(kind)

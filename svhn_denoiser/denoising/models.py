@@ -11,14 +11,21 @@ from numpy.typing import NDArray
 
 from svhn_denoiser.denoising import twins
 from svhn_denoiser.denoising.runtime import FastNetwork, openvino_installed
+from svhn_denoiser.denoising.trained_noise import TrainedNoise, parse
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import read_json
+from svhn_denoiser.paths import METRICS, MODEL
 from svhn_denoiser.registry import chosen_model
+from svhn_denoiser.registry.chosen_model import ChosenModel
+from svhn_denoiser.tracking.location import repository_root
 
 Pictures = NDArray[np.float32]
 Network = Callable[[Pictures], Pictures]
 
 SHIPPED = Path(__file__).with_name("shipped") / "denoiser.keras"
 _SHIPPED_NAME = "the model that comes with the package"
+# what the recipe `shipped` says; a network that is tuned to noise down to 0.01 leaves cleaner pictures alone
+_SHIPPED_NOISE = "gaussian [0, 0.3]"
 
 
 @dataclass(frozen=True)
@@ -29,11 +36,15 @@ class LoadedModel:
         name: what to call it, such as "the champion, version 3".
         network: float32 (N, H, W, 3) in [0, 1] to the same, any N, H and W.
         runtime: what runs it, and in which precision.
+        noise: what it was trained for; None where that is not known.
+        shipped: whether it is the model that comes with the package.
     """
 
     name: str
     network: Network
     runtime: str
+    noise: TrainedNoise | None = None
+    shipped: bool = False
 
 
 def load(name: str | None, say: Callable[[str], None] = lambda _: None) -> LoadedModel:
@@ -52,9 +63,9 @@ def load(name: str | None, say: Callable[[str], None] = lambda _: None) -> Loade
         return _shipped(say)
     with TemporaryDirectory() as folder:
         if name is None:
-            chosen = chosen_model.champion(Path(folder))
-            return _shipped(say) if chosen is None else _of_file(chosen.file, chosen.name, say)
-        return _of_file(*file_of(name, Path(folder)), say)
+            chosen = _champion_if_any(Path(folder), say)
+            return _shipped(say) if chosen is None else _loaded(chosen, say)
+        return _loaded(_chosen(name, Path(folder)), say)
 
 
 def file_of(name: str, folder: Path) -> tuple[Path, str]:
@@ -67,6 +78,21 @@ def file_of(name: str, folder: Path) -> tuple[Path, str]:
     Raises:
         DenoiserError: there is no such model.
     """
+    chosen = _chosen(name, folder)
+    return chosen.file, chosen.name
+
+
+def _champion_if_any(folder: Path, say: Callable[[str], None]) -> ChosenModel | None:
+    try:
+        return chosen_model.champion(folder)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "svhn_denoiser":
+            raise
+        say(f"there is a store here, but {error.name}, which reads it, is not installed: without the champion")
+        return None
+
+
+def _chosen(name: str, folder: Path) -> ChosenModel:
     if name == "shipped":
         file = SHIPPED
     elif name == "champion":
@@ -76,15 +102,25 @@ def file_of(name: str, folder: Path) -> tuple[Path, str]:
                 "there is no champion: nothing is registered in this folder's store. `dvc repro` registers a model; "
                 "--model shipped takes the one that comes with the package."
             )
-        return champion.file, champion.name
+        return champion
     elif name.startswith(("models:/", "runs:/")):
-        fetched = chosen_model.fetch(name, name, folder)
-        return fetched.file, fetched.name
+        return chosen_model.fetch(name, name, folder)
     else:
         file = Path(name)
     if not file.is_file():
         raise DenoiserError(f"{file}: no such file. A model is `shipped`, `champion`, an address or a file.")
-    return file, _SHIPPED_NAME if name == "shipped" else name
+    if name == "shipped":
+        return ChosenModel(file, _SHIPPED_NAME, _SHIPPED_NOISE)
+    return ChosenModel(file, name, _noise_of_last_training(file))
+
+
+def _noise_of_last_training(file: Path) -> str | None:
+    """What models/denoiser.keras was trained for: the scores beside it say so."""
+    root = repository_root()
+    if file.resolve() != (root / MODEL).resolve() or not (root / METRICS).is_file():
+        return None
+    noise = read_json(root / METRICS).get("noise", {})
+    return f"{noise['kind']} {noise['strength']}" if {"kind", "strength"} <= set(noise) else None
 
 
 def _shipped(say: Callable[[str], None]) -> LoadedModel:
@@ -92,14 +128,16 @@ def _shipped(say: Callable[[str], None]) -> LoadedModel:
     # the two are released together, and a test holds them against each other: nothing is read to compare them here
     if twin.exists() and openvino_installed():
         network = twin.load()
-        return LoadedModel(_SHIPPED_NAME, network, network.runtime)
-    return _of_file(*file_of("shipped", SHIPPED.parent), say)
+        return LoadedModel(_SHIPPED_NAME, network, network.runtime, parse(_SHIPPED_NOISE), shipped=True)
+    return _loaded(_chosen("shipped", SHIPPED.parent), say)
 
 
-def _of_file(file: Path, name: str, say: Callable[[str], None]) -> LoadedModel:
+def _loaded(chosen: ChosenModel, say: Callable[[str], None]) -> LoadedModel:
+    file, name = chosen.file, chosen.name
+    noise, shipped = parse(chosen.noise), file == SHIPPED
     fast = twins.Twin(file).load() if file.suffix == ".xml" else _fast(file, say)
     if fast is not None:
-        return LoadedModel(name, fast, fast.runtime)
+        return LoadedModel(name, fast, fast.runtime, noise, shipped)
     try:
         from svhn_denoiser.networks import inference
         from svhn_denoiser.networks.model_file import load_model
@@ -110,7 +148,7 @@ def _of_file(file: Path, name: str, say: Callable[[str], None]) -> LoadedModel:
             "they are and name the .xml file."
         ) from None
     model = load_model(file)
-    return LoadedModel(name, lambda pictures: inference.denoise(model, pictures), "Keras, float32")
+    return LoadedModel(name, lambda pictures: inference.denoise(model, pictures), "Keras, float32", noise, shipped)
 
 
 def _fast(model: Path, say: Callable[[str], None]) -> FastNetwork | None:

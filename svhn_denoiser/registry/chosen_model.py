@@ -20,10 +20,17 @@ OPTION_HELP = (
 
 @dataclass(frozen=True)
 class ChosenModel:
-    """A model's file, which may not exist, and its name for people."""
+    """A model's file, which may not exist, and its name for people.
+
+    Attributes:
+        file: a .keras file.
+        name: such as "the champion, version 3".
+        noise: what it was trained for, as the tag of its version says it; None where that is not known.
+    """
 
     file: Path
     name: str
+    noise: str | None = None
 
 
 @contextmanager
@@ -77,4 +84,7 @@ def fetch(address: str, name: str, folder: Path) -> ChosenModel:
     from svhn_denoiser.tracking.store import open_store
 
     with open_store() as store:
-        return ChosenModel(versions.fetch(store, address, folder), name)
+        file = versions.fetch(store, address, folder)
+        number = address.removeprefix(f"models:/{versions.MODEL}").lstrip("/@")
+        noise = None if ":" in number else versions.find(store, number).tags.get("noise")
+        return ChosenModel(file, name, noise)

@@ -1,0 +1,118 @@
+"""A real browser, Chromium, asked over a pipe: nothing but the browser itself is needed."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+class Browser:
+    """An open page, by the commands of Chromium's DevTools protocol.
+
+    Attributes:
+        events: what the browser said by itself, such as requests and errors on the page.
+    """
+
+    def __init__(self, asked: int, answers: int) -> None:
+        self._asked, self._answers = os.fdopen(asked, "wb"), os.fdopen(answers, "rb")
+        self._session: dict[str, str] = {}
+        self._count = 0
+        self.events: list[dict[str, Any]] = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = {"sessionId": self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """Ask for something, and wait for the answer."""
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": params} | self._session
+        self._asked.write(json.dumps(message).encode() + b"\0")
+        self._asked.flush()
+        while (answer := self._next()).get("id") != self._count:
+            self.events.append(answer)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def open(
+        self, page: Path, width: int = 1200, height: int = 1000, *, dark: bool = False, phone: bool = False
+    ) -> None:
+        """Show a page in a window of that size, and wait until all of it is there."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.events.clear()
+        self.call("Page.navigate", url=page.as_uri())
+        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+            self.events.append(self._next())
+
+    def value(self, expression: str) -> Any:
+        """The value of JavaScript on the page."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def mouse(self, kind: str, x: float, y: float, *, held: bool = True) -> None:
+        """Press, move or release the left button: mousePressed, mouseMoved, mouseReleased."""
+        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=int(held), clickCount=1)
+
+    def key(self, name: str) -> None:
+        """Press and release a key."""
+        codes = {"Tab": 9, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35}
+        for kind in ("rawKeyDown", "keyUp"):
+            code = codes[name]
+            self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code)
+
+    def wrong(self) -> list[dict[str, Any]]:
+        """Errors on the page, and what it asked of anybody but itself."""
+        asked = [event for event in self.events if event["method"] == "Network.requestWillBeSent"]
+        errors = ("Runtime.exceptionThrown", "Log.entryAdded")
+        elsewhere = [event for event in asked if not event["params"]["request"]["url"].startswith(("file:", "data:"))]
+        return elsewhere + [event for event in self.events if event["method"] in errors]
+
+    def _next(self) -> dict[str, Any]:
+        content = b""
+        while not content.endswith(b"\0"):
+            byte = self._answers.read(1)
+            assert byte, "the browser has ended"
+            content += byte
+        return json.loads(content[:-1])
+
+
+@contextmanager
+def browser(folder: Path) -> Iterator[Browser]:
+    """Start Chromium with a profile in a folder; the test is skipped where there is none."""
+    program = next((found for name in _NAMES if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("there is no Chromium here; Debian has it as `chromium`")
+    (asked_read, asked_write), (answers_read, answers_write) = os.pipe(), os.pipe()
+    command = [
+        *(program, "--headless=new", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage", "--no-sandbox"),
+        *("--disable-background-networking", f"--user-data-dir={folder}", "--remote-debugging-pipe", "about:blank"),
+    ]
+
+    def as_chromium_has_them() -> None:
+        # copies first: one of the four may be 3 or 4 itself
+        ends = os.dup(asked_read), os.dup(answers_write)
+        os.dup2(ends[0], 3)
+        os.dup2(ends[1], 4)
+
+    running = subprocess.Popen(
+        command, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=as_chromium_has_them
+    )
+    os.close(asked_read)
+    os.close(answers_write)
+    try:
+        yield Browser(asked_write, answers_read)
+    finally:
+        running.kill()
+        running.wait()
