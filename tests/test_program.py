@@ -1,5 +1,6 @@
 """A program of this project ends with a sentence, and prints in any locale."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,14 @@ def test_an_arrow_and_a_name_that_is_not_utf8_are_printed_in_any_locale(locale):
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\\u2192" in done.stdout
     assert b"33.4" in done.stdout
+
+
+@pytest.mark.parametrize("locale", [ASCII, LATIN, {"PYTHONIOENCODING": "utf-8"}], ids=["C", "Latin-1", "UTF-8"])
+def test_json_is_json_in_any_locale(locale):
+    done = run(
+        r"from svhn_denoiser.terminal import print_json; print_json('\xe4 \u2192 \U0001f600 h\udcffouse')", **locale
+    )
+    assert json.loads(done.stdout) == "ä \u2192 \U0001f600 h\udcffouse"
 
 
 def test_characters_that_the_terminal_has_stay_themselves():
