@@ -18,7 +18,7 @@ READY := $(VENV)/.ready
 DEMO := -S download.source=synthetic -S download.synthetic.train=3000 -S download.synthetic.test=500 \
 	-S train.epochs=10 -S evaluate.noise_level_pictures=300 -S evaluate.baseline_pictures=200
 
-.PHONY: help setup gpu s3 export demo test repro retrain ui bench bench-runtimes lint docs
+.PHONY: help setup gpu s3 export demo test repro retrain ui bench bench-runtimes faults mutants lint docs
 
 help:  ## list the targets
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,22 @@ test: $(READY)  ## run every test, and measure coverage (options: TEST='-m "not 
 	@# a worker a core; each file by one worker and in its order, as its tests share what is slow to make
 	@python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report=term:skip-covered $(TEST)
+
+FAULTS := build/faults
+faults: $(READY)  ## break things on purpose, all of tests/faults; the table goes to docs/reliability.md
+	@rm -rf $(FAULTS) && mkdir -p $(FAULTS)
+	@# the table is written even where something was lost: it says so
+	@code=0; SVHN_DENOISER_FAULTS=$(CURDIR)/$(FAULTS) python -m pytest -n logical --maxprocesses 4 --dist load \
+		tests/faults $(TEST) || code=$$?; python -m tests.faults.table $(FAULTS); exit $$code
+
+MUTANTS_READY := $(VENV)/.mutants
+mutants: $(MUTANTS_READY)  ## do the tests notice a changed operator? The table goes to docs/reliability.md
+	@mutmut run $(MUTANTS) && mkdir -p build/mutants && python -m tests.faults.mutants build/mutants \
+		&& python -m tests.faults.table build/mutants
+
+$(MUTANTS_READY): $(READY) requirements/mutants.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
+	@touch $@
 
 lint: $(READY)  ## run ruff, mypy and the checks of the workflows
 	@ruff check . && ruff format --check . && mypy

@@ -76,7 +76,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows of the same keys, as a whole or not at all; numbers with 6 significant digits."""
+    """Write rows of the same keys, as a whole or not at all; numbers with 6 significant digits.
+
+    Where there are no rows, the file is empty.
+    """
+    if not rows:
+        write_text(path, "")
+        return
     with whole(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()

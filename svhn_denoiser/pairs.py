@@ -54,7 +54,7 @@ def read(folder: Path, split: Split) -> Pairs:
             arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
         except FileNotFoundError:
             raise DenoiserError(f"{path}: no such file. Run `dvc repro generate` to make the pairs.") from None
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # NumPy reads the header as Python's own code, and raises nearly anything
             raise DenoiserError(
                 f"{path}: is damaged ({error}). Delete {folder} and run `dvc repro generate`."
             ) from None

@@ -16,6 +16,7 @@ from svhn_denoiser.errors import DenoiserError
 _OF_THE_MACHINE = {
     errno.ENOSPC: "Make room there, and run the same command again.",
     errno.EDQUOT: "Make room there, and run the same command again.",
+    errno.EFBIG: "Raise the limit on the size of files (`ulimit -f`).",
     errno.EACCES: "Look at who may read and write there.",
     errno.EPERM: "Look at who may read and write there.",
     errno.EROFS: "Look at who may read and write there.",
