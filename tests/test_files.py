@@ -30,6 +30,14 @@ def test_a_table_has_six_digits_and_is_read_back_as_text(tmp_path: Path) -> None
         read_csv(tmp_path / "none.csv")
 
 
+def test_a_table_without_rows_is_an_empty_file(tmp_path: Path) -> None:
+    # `evaluate.noise_kinds: []` is allowed, and DVC expects its table
+    path = tmp_path / "x.csv"
+    path.write_text("of an earlier run")
+    write_csv(path, [])
+    assert read_csv(path) == []
+
+
 def test_text_keeps_its_line_ends(tmp_path: Path) -> None:
     write_text(tmp_path / "x.html", "ä\r\nb\n")
     assert (tmp_path / "x.html").read_bytes() == "ä\r\nb\n".encode()

@@ -88,6 +88,15 @@ def test_a_damaged_array_is_refused_by_name(written):
         pairs.read(written, "test")
 
 
+@pytest.mark.parametrize(("old", "new"), [(b"'", b"#"), (b")", b"("), (b"}", b"{")])
+def test_an_array_whose_header_makes_no_sense_is_refused_by_name(written, old, new):
+    """NumPy reads it with Python's own parser, whose errors are of many kinds."""
+    file = written / "test" / "clean.npy"
+    file.write_bytes(file.read_bytes().replace(old, new, 1))
+    with pytest.raises(DenoiserError, match=r"clean\.npy: is damaged"):
+        pairs.read(written, "test")
+
+
 def test_arrays_that_do_not_fit_each_other_are_refused(written):
     np.save(written / "test" / "noisy.npy", np.zeros((39, 32, 32, 3), np.uint8))
     with pytest.raises(DenoiserError, match=r"noisy\.npy: holds uint8 \(39, 32, 32, 3\), expected uint8 \(40,"):

@@ -44,6 +44,7 @@ def test_characters_that_the_terminal_has_stay_themselves():
     ("code", "said"),
     [
         ("open('/dev/full', 'wb', 0).write(b'x')", "No space left on device. Make room"),
+        ("raise OSError(27, 'File too large', 'mlflow.db')", "mlflow.db: File too large. Raise the limit"),
         ("raise PermissionError(13, 'Permission denied', 'reports/x.json')", "reports/x.json: Permission denied."),
         ("raise OSError(30, 'Read-only file system', b'data')", "data: Read-only file system."),
     ],

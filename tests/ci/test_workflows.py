@@ -62,6 +62,7 @@ SILENT = (
     "requirements/export.txt",
     "requirements/docs.txt",
     "requirements/gpu.txt",
+    "requirements/mutants.txt",
     "requirements/s3.txt",
     "tests/",
 )

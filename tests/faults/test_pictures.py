@@ -6,6 +6,7 @@ import struct
 import zlib
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from svhn_denoiser import picture_files
@@ -71,7 +72,8 @@ def hostile() -> list[tuple[str, bytes]]:
         "svg.png": b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
         "no-rows.png": png(values[..., :3].astype(np.uint16)).replace(struct.pack(">II", 33, 24), bytes(8), 1),
     }
-    return [*cases, *odd.items()]
+    # no two of one name, whatever their ending
+    return [(f"{number:03}-{name}", content) for number, (name, content) in enumerate([*cases, *odd.items()])]
 
 
 def test_each_is_read_or_refused_by_its_name(tallying, tmp_path):
@@ -95,6 +97,7 @@ def test_each_is_read_or_refused_by_its_name(tallying, tmp_path):
     assert not mark.exists()
 
 
+@pytest.mark.faults
 def test_the_good_ones_among_them_are_denoised(tallying, workplace, tmp_path):
     row = tallying("hostile pictures, `denoise`")
     for name, content in hostile():
@@ -103,10 +106,9 @@ def test_the_good_ones_among_them_are_denoised(tallying, workplace, tmp_path):
     output = tmp_path / "output"
     model = str(workplace.folder / "models/denoiser.keras")
     done = workplace.command("denoise", str(tmp_path), "--output", str(output), "--model", model)
-    written = {path.name for path in output.glob("*.png")}
+    written = {path.stem for path in output.rglob("*")}
     assert done.code == 1, done.output
     for name, _ in hostile():
         # written, or told of; never neither
-        told = any(f"/{name}:" in line for line in done.output.splitlines())
-        target = name.rpartition(".")[0] + ".png"
-        row.count(name, right=told or target in written, traceback=done.traceback, said=done.output[-1500:])
+        right = name in done.output or name.rpartition(".")[0] in written
+        row.count(name, right=right, traceback=done.traceback, said=done.output[-1500:])

@@ -140,10 +140,13 @@ SECRETS = ["plainsecret77", "s#cr/t?77", "p@ss:w@rd77", "blank secret 77", "per%
 
 def holds(folder: Path, secrets: list[bytes]) -> list[str]:
     """Files below a folder in which one of the secrets stands."""
-    files = [path for path in folder.rglob("*") if path.is_file() and ".git/" not in str(path)]
+    # this file, which the clone holds too, names the secrets
+    places = [place for place in folder.iterdir() if place.name not in {".git", "tests"}]
+    files = [path for place in places for path in [place, *place.rglob("*")] if path.is_file()]
     return [str(path) for path in files if any(secret in path.read_bytes() for secret in secrets)]
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("secret", some(SECRETS, 2))
 @pytest.mark.parametrize("where", ["address", "environment"])
 def test_a_planted_secret_is_nowhere_afterwards(workplace, tallying, secret, where):
@@ -157,12 +160,11 @@ def test_a_planted_secret_is_nowhere_afterwards(workplace, tallying, secret, whe
     environment |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"}
     commands = [("registry", "list"), ("retrain", "--dry-run"), ("denoise", "x.png", "--output", "o")]
     workplace.put_back("finished")
-    before = set(holds(workplace.folder, [secret.encode()]))
     for command in commands:
         done = workplace.command(*command, environment=environment)
         # a part of it is too much, too
         leaked = secret in done.output or secret[-6:] in done.output
-        leaked = leaked or bool(set(holds(workplace.folder, [secret.encode()])) - before)
+        leaked = leaked or bool(holds(workplace.folder, [secret.encode()]))
         row.count(" ".join(command), right=True, leaked=leaked, traceback=done.traceback, said=done.output)
     for stage in ("train", "register"):
         workplace.put_back(f"before-{stage}")

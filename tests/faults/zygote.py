@@ -2,8 +2,8 @@
 
 `python -m tests.faults.zygote` reads orders, one line of JSON each, and answers each with a line of JSON. A child
 runs a module as `python -m` does, and may have a fault in it: it is killed, or the disk is full, at its n-th change of
-a file. A command takes a tenth of the time that a process of its own would; what a process reads while it starts (the locale,
-Keras's settings) is the zygote's.
+a file. A command takes a tenth of the time that a process of its own would. What a process reads while it starts (the
+locale, Keras's settings) is the zygote's.
 """
 
 import ctypes
