@@ -49,6 +49,22 @@ def add_noise(
     return np.clip(noisy, 0, 1, out=noisy)
 
 
+def in_words(kind: str, strength: float | list[float], read_sigma: float | None) -> str:
+    """A noise as tags and people read it, such as `poisson-gaussian 0.1, read noise 0.02`.
+
+    All that decides the noise is in it, and nothing else: two of the same words are the same noise.
+
+    Args:
+        kind: as in params.yaml.
+        strength: a number, or both ends of a range.
+        read_sigma: as in params.yaml; None where it was not recorded.
+    """
+    words = f"{kind} {strength}"
+    if "poisson-gaussian" not in MIXES.get(kind, (kind,)):
+        return words
+    return f"{words}, read noise {'unknown' if read_sigma is None else read_sigma}"
+
+
 def _strength(low: float, high: float, rng: np.random.Generator) -> float:
     # As Chebyshev's nodes lie, in the root of the strength: what is learned for one strength helps its neighbours, and
     # those at the ends have neighbours on one side only

@@ -84,7 +84,7 @@ def evaluate(
     metrics = {
         "pictures": len(test),
         "network": params.train.network,
-        "noise": {"kind": noise.kind, "strength": noise.strength},
+        "noise": noise.model_dump(),
         "noisy": summary(noisy, settings.bootstrap_samples, params.seed),
         "denoised": summary(denoised, settings.bootstrap_samples, params.seed),
         "gain": {name: means["denoised"][name] - means["noisy"][name] for name in ("psnr", "ssim")},

@@ -15,19 +15,26 @@ DRAWN = "synthetic"
 
 @dataclass(frozen=True)
 class Rival:
-    """The present champion, scored on the same pictures.
+    """What a new model has to beat, scored on the same pictures: the champion, or what is left where that is gone.
 
     Attributes:
         version: its number in the registry.
         scores: of the same test pictures.
         data_source: what it was trained on: `svhn`, `mat`, `images`, `synthetic`; None where that is not known.
-        noise: kind and strength of the noise it was trained for; None where that is not known.
+        noise: all of the noise it was trained for, in words; None where that is not known.
+        is_champion: whether it is the present champion.
     """
 
     version: int
     scores: Scores
     data_source: str | None
     noise: str | None
+    is_champion: bool = True
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return "the champion" if self.is_champion else f"version {self.version}"
 
 
 @dataclass(frozen=True)
@@ -95,8 +102,8 @@ def decide(
         noisy: scores of the noisy pictures themselves.
         challenger: scores of the new model.
         data_source: what the new model was trained on.
-        noise: kind and strength of the noise it was trained for.
-        champion: the present one, if there is one.
+        noise: all of the noise it was trained for, in words.
+        champion: the present one, or the one to beat in its place; None where there never was one.
         samples: bootstrap samples of the interval.
         seed: of the bootstrap.
     """
@@ -110,11 +117,15 @@ def decide(
     ssim_gain = float(np.mean(challenger.ssim - champion.scores.ssim))
     checks += [
         _is_better(settings, gain, champion, pictures),
-        _keeps_ssim(settings, ssim_gain),
+        _keeps_ssim(settings, ssim_gain, champion),
         *_of_the_same_data(data_source, champion),
         *_of_the_same_noise(noise, champion),
     ]
-    return Decision(*_verdict(checks), pictures, over_noisy, gain.mean, gain.low, gain.high, ssim_gain)
+    promoted, reasons = _verdict(checks)
+    if not champion.is_champion:
+        gone = "There is no champion any more: its alias or its version was deleted."
+        reasons = (f"{gone} Version {champion.version} is the one to beat in its place.", *reasons)
+    return Decision(promoted, reasons, pictures, over_noisy, gain.mean, gain.low, gain.high, ssim_gain)
 
 
 def _psnr_gain(challenger: Scores, champion: Rival, samples: int, seed: int) -> _Gain:
@@ -134,37 +145,43 @@ def _denoises(settings: GateSettings, challenger: Scores, over_noisy: float) -> 
 
 
 def _is_better(settings: GateSettings, gain: _Gain, champion: Rival, pictures: int) -> _Check:
+    number = f" (version {champion.version})" if champion.is_champion else ""
     return _Check(
         gain.low > settings.min_psnr_gain,
-        f"PSNR differs from the champion's (version {champion.version}) by {gain.mean:+.3f} dB, 95 % interval "
+        f"PSNR differs from {champion.name}'s{number} by {gain.mean:+.3f} dB, 95 % interval "
         f"{gain.low:+.3f} to {gain.high:+.3f} dB on {pictures:,} pictures; its lower end must exceed "
         f"{settings.min_psnr_gain:+.3f} dB.",
     )
 
 
-def _keeps_ssim(settings: GateSettings, ssim_gain: float) -> _Check:
+def _keeps_ssim(settings: GateSettings, ssim_gain: float, champion: Rival) -> _Check:
     return _Check(
         -ssim_gain <= settings.max_ssim_loss,
-        f"SSIM differs from the champion's by {ssim_gain:+.4f}; it may drop by at most {settings.max_ssim_loss:.4f}.",
+        f"SSIM differs from {champion.name}'s by {ssim_gain:+.4f}; "
+        f"it may drop by at most {settings.max_ssim_loss:.4f}.",
     )
 
 
 def _of_the_same_data(data_source: str, champion: Rival) -> Iterator[_Check]:
     # a demo, on drawn numbers, must not replace what was trained on real pictures
-    if data_source == DRAWN and champion.data_source != DRAWN:
-        yield _Check(
-            False,
-            f"It was trained on drawn numbers ({DRAWN}), the champion on real pictures ({champion.data_source}): "
-            f"such a model never replaces such a champion.",
-        )
+    if data_source != DRAWN or champion.data_source == DRAWN:
+        return
+    drawn = f"It was trained on drawn numbers ({DRAWN})"
+    if champion.data_source is None:
+        remedy = "only a person replaces the one by the other, with `svhn-denoiser registry promote`"
+        yield _Check(False, f"{drawn}. What {champion.name} was trained on is not known: {remedy}.")
+    else:
+        real = f"{champion.name} on real pictures ({champion.data_source})"
+        yield _Check(False, f"{drawn}, {real}: such a model never replaces such a champion.")
 
 
 def _of_the_same_noise(noise: str, champion: Rival) -> Iterator[_Check]:
     # the test pictures have the noise that the new model was trained for
     if noise != champion.noise:
+        other = champion.noise or "which is not known"
         yield _Check(
             False,
-            f"It was trained for other noise ({noise}) than the champion ({champion.noise}), for which these pictures "
+            f"It was trained for other noise ({noise}) than {champion.name} ({other}), for which these pictures "
             f"are no fair test: only a person replaces the one by the other, with `svhn-denoiser registry promote`.",
         )
 

@@ -63,7 +63,8 @@ def judge(
         params: all settings; the gate's thresholds among them.
         candidate: the model.
         tags: what is known of it: sha256, data_source, noise.
-        champion: the present one, if there is one.
+        champion: the present one, if there is one. Where there was one and it is gone, the best that is left is the one
+            to beat.
         store: where the champion and the other versions are; None where no registry is asked.
 
     Raises:
@@ -87,7 +88,7 @@ def judge(
         challenger=candidate.denoised,
         data_source=tags["data_source"],
         noise=tags["noise"],
-        champion=None if store is None or champion is None else _rival(store, champion, candidate.test),
+        champion=_rival(store, champion, sha256, candidate.test),
         samples=params.evaluate.bootstrap_samples,
         seed=params.seed,
     )
@@ -99,18 +100,25 @@ def _rolled_back(store: Store | None, sha256: str) -> Version | None:
     return next((version for version in same if "rolled_back_at" in version.tags), None)
 
 
-def _rival(store: Store, champion: Version, test: Pairs) -> Rival:
+def _rival(store: Store | None, champion: Version | None, sha256: str, test: Pairs) -> Rival | None:
+    beaten = champion
+    if store is not None and champion is None:
+        beaten = versions.best_left(store, sha256)
+    if store is None or beaten is None:
+        return None
+    name = "the champion" if champion is not None else "the best that is left of the versions"
     with TemporaryDirectory() as folder:
-        uri = f"models:/{versions.MODEL}/{champion.number}"
+        uri = f"models:/{versions.MODEL}/{beaten.number}"
         try:
             model = load_model(versions.fetch(store, uri, Path(folder)))
         except DenoiserError as error:
             raise DenoiserError(
-                f"the champion (version {champion.number}) cannot be compared with: {error} "
+                f"{name} (version {beaten.number}) cannot be compared with: {error} "
                 f"Make another version champion with `svhn-denoiser registry promote VERSION`."
             ) from error
         scores = score_denoised(test, _denoiser(model))
-        return Rival(champion.number, scores, champion.tags.get("data_source"), champion.tags.get("noise"))
+    source, noise = (beaten.tags.get(name) for name in ("data_source", "noise"))
+    return Rival(beaten.number, scores, source, noise, is_champion=champion is not None)
 
 
 def _denoiser(model: "keras.Model") -> Denoiser:

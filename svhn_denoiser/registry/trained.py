@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from svhn_denoiser.files import read_json
+from svhn_denoiser.noise import in_words
 from svhn_denoiser.paths import METRICS, MODEL, RUN, SOURCE
 
 
@@ -31,7 +32,7 @@ class Trained:
         return {
             "data_source": self.data_source,
             "network": str(self.scores["network"]),
-            "noise": f"{noise['kind']} {noise['strength']}",
+            "noise": in_words(noise["kind"], noise["strength"], noise.get("read_sigma")),
             "pictures": str(self.scores["pictures"]),
             "psnr": repr(self.scores["denoised"]["psnr"]),
             "ssim": repr(self.scores["denoised"]["ssim"]),

@@ -81,6 +81,36 @@ def champion(store: Store) -> Version | None:
     return find(store, CHAMPION) if CHAMPION in aliases else None
 
 
+def best_left(store: Store, sha256: str) -> Version | None:
+    """Which version stands for a champion that is gone, as its alias or its version was deleted by hand.
+
+    It is the version that became champion last, or, where none of those is left, the one with the highest PSNR. What
+    was rolled back counts only where there is nothing else.
+
+    Args:
+        store: where.
+        sha256: of the model that is to be compared with it, and never stands for it.
+
+    Returns:
+        None where there is no sign that there ever was a champion, or nothing is left but that model.
+    """
+    known = versions(store)
+    numbers = {version.number for version in known}
+    # MLflow gives no number twice: one that is missing was deleted
+    was_one = any("promoted_at" in version.tags for version in known) or numbers != set(range(1, len(numbers) + 1))
+    others = [version for version in known if version.tags.get("sha256") != sha256]
+    if not was_one or not others:
+        return None
+
+    def rank(version: Version) -> tuple[bool, str, float]:
+        promoted = version.tags.get("promoted_at", "")
+        # of two in the same second, the later one
+        then = version.number if promoted else version.score("psnr") or 0
+        return "rolled_back_at" not in version.tags, promoted, float(then)
+
+    return max(others, key=rank)
+
+
 def find(store: Store, name: str) -> Version:
     """A version by its number or alias.
 
@@ -102,23 +132,29 @@ def find(store: Store, name: str) -> Version:
 
 
 def add(store: Store, model: "keras.Model", *, sha256: str, run_id: str, tags: Mapping[str, str]) -> Version:
-    """Log a model to its run and register it as `challenger`; once for each run and model.
+    """Log a model to its run and register it as `challenger`; once for each model.
+
+    The same bytes are the same version, whichever training made them: one that was killed at its end and repeated makes
+    them again. The version belongs to the run that made them first, and keeps what is known of that; the last other one
+    is named in its tag `also_made_by`.
 
     Args:
         store: where to.
         model: float32 (N, H, W, 3) in [0, 1] to the same.
         sha256: of the model's file.
         run_id: the run that trained it.
-        tags: scores and lineage; an existing version's tags are updated.
+        tags: scores and lineage; those of an existing version of the same run are updated.
     """
     with store.lock():
-        number = _first_same(store, run_id, sha256)
-        if number is not None:
-            tag(store, number, tags)
+        same = _first_same(store, sha256)
+        if same is not None:
+            number = same.number
+            tag(store, number, tags if same.run_id == run_id else {"also_made_by": run_id})
         else:
             created = _create(store, model, run_id, {**tags, "sha256": sha256})
             # on a server, another machine may have done the same at the same moment: the lower number stays
-            number = _first_same(store, run_id, sha256) or created
+            first = _first_same(store, sha256)
+            number = first.number if first else created
             if number < created:
                 store.client.delete_model_version(MODEL, str(created))
         store.client.set_registered_model_alias(MODEL, CHALLENGER, str(number))
@@ -158,9 +194,9 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _first_same(store: Store, run_id: str, sha256: str) -> int | None:
-    numbers = [v.number for v in versions(store) if (v.run_id, v.tags.get("sha256")) == (run_id, sha256)]
-    return min(numbers, default=None)
+def _first_same(store: Store, sha256: str) -> Version | None:
+    same = (version for version in versions(store) if version.tags.get("sha256") == sha256)
+    return min(same, key=lambda version: version.number, default=None)
 
 
 def _create(store: Store, model: "keras.Model", run_id: str, tags: Mapping[str, str]) -> int:

@@ -247,7 +247,7 @@ def test_only_the_jobs_that_publish_may_write():
     for writer in writers:
         # nothing of the pull request runs beside a token that may write
         ran = [step.get("run", "") for step in GITHUB["retrain"]["jobs"][writer]["steps"]]
-        assert [line for line in ran if line and not line.startswith("python3 .ci/publish.py")] == []
+        assert [line for line in ran if line and not line.startswith("python3 -I .ci/publish.py")] == []
     assert "base.sha" in GITHUB["retrain"]["jobs"]["comment"]["steps"][0]["with"]["ref"]
 
 
@@ -256,11 +256,42 @@ def test_nothing_of_a_fork_meets_a_secret_or_a_machine_of_ones_own():
     for (_, name), job in JOBS.items():
         if "secrets." in str(job):
             assert job["environment"]["name"].startswith("retraining"), name
-        if "self-hosted" in str(job["runs-on"]):
-            assert name == "report" or job["if"].startswith("github.ref == 'refs/heads/main'"), name
+        if '"gpu"' in str(job["runs-on"]):
+            # it keeps its checkout, where whoever was there before may have left a hook or a package
+            assert job["if"].startswith("github.ref == 'refs/heads/main'"), name
     # inputs, which a pull request does not have, and no variable, which it shares
-    assert "inputs.runner == 'gpu'" in JOBS["retrain", "report"]["runs-on"]
-    assert "vars." not in JOBS["retrain", "report"]["runs-on"]
+    report = JOBS["retrain", "report"]
+    assert "inputs.runner == 'gpu'" in report["runs-on"]
+    assert "vars." not in report["runs-on"]
+    assert '["self-hosted", "gpu-report"]' in report["runs-on"]
+    (checks_out,) = [step for step in report["steps"] if "checkout@" in step.get("uses", "")]
+    assert checks_out["with"].get("clean", True) is True
+
+
+def test_what_a_job_hands_over_is_unpacked_apart_from_the_script_that_is_run():
+    for job in ("comment", "propose"):
+        steps = GITHUB["retrain"]["jobs"][job]["steps"]
+        (fetches,) = [step for step in steps if "download-artifact@" in step.get("uses", "")]
+        assert fetches["with"]["path"].startswith("${{ runner.temp }}/")
+        assert re.fullmatch(r'python3 -I \.ci/publish\.py \w+ "\$RUNNER_TEMP/[\w./]+"', steps[-1]["run"])
+
+
+@pytest.mark.parametrize("job", ["comment", "propose"])
+def test_gitlab_runs_the_default_branchs_script_beside_the_token(job, checkout):
+    script = "import sys\nprint(*sys.argv, *__import__('os').listdir('.'))\n"
+    (checkout / ".ci").mkdir()
+    (checkout / ".ci" / "publish.py").write_text(script)
+    shell("git add .ci && git commit --quiet -m Script && git push --quiet ../home.git HEAD:main", checkout)
+    # what a merge request brings, or an artifact
+    (checkout / ".ci" / "publish.py").write_text("print('theirs')")
+    (checkout / ".ci" / "sys.py").write_text("print('theirs')")
+    (checkout / "proposal.bundle").write_text("")
+    done = gitlab(job, checkout, CI_PROJECT_DIR=str(checkout), PYTHONPATH=str(checkout / ".ci"))
+    assert done.returncode == 0, done.stderr
+    given = {"comment": f"{checkout}/reports", "propose": f"{checkout}/proposal.bundle"}[job]
+    assert done.stdout.startswith(f".ci/publish.py {job} {given} ")
+    assert "theirs" not in done.stdout
+    assert "proposal.bundle" not in done.stdout.replace(given, "")
 
 
 def test_jobs_end_and_exclude_each_other():
@@ -396,8 +427,8 @@ def shell(script: str, folder: Path, **variables: str) -> subprocess.CompletedPr
 
 
 def gitlab(job: str, checkout: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a retraining's job of GitLab, its preparation included."""
-    before = GITLAB[job].get("before_script", GITLAB[".retrain"]["before_script"])
+    """Run a job of GitLab, its preparation included."""
+    before = GITLAB[job].get("before_script", GITLAB[GITLAB[job]["extends"]]["before_script"])
     # GitLab flattens lists in lists
     lines = [line for part in [*before, *GITLAB[job]["script"]] for line in ([part] if isinstance(part, str) else part)]
     path = f"{checkout / '.venv' / 'bin'}:{os.environ['PATH']}"

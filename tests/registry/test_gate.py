@@ -147,3 +147,31 @@ def test_a_model_for_other_noise_never_replaces_the_champion_by_itself() -> None
         decision.reasons
     )
     assert judge(scores(40.0), noise="poisson 0.1", champion=None).promoted
+
+
+def test_read_noise_counts_as_noise() -> None:
+    champion = replace(CHAMPION, noise="poisson-gaussian 0.1, read noise 0.02")
+    assert judge(scores(40.0), champion, noise="poisson-gaussian 0.1, read noise 0.02").promoted
+    for other in ("poisson-gaussian 0.1, read noise 0.1", "poisson-gaussian 0.1"):
+        assert not judge(scores(40.0), champion, noise=other).promoted
+
+
+@pytest.mark.parametrize("source", ["svhn", "mat"])
+def test_a_champion_of_unknown_source_is_not_called_real_pictures(source: str) -> None:
+    unknown = replace(CHAMPION, data_source=None)
+    assert judge(scores(40.0), unknown, source).promoted
+    (reason,) = judge(scores(40.0), unknown, "synthetic").reasons
+    assert "What the champion was trained on is not known: only a person replaces" in reason
+    assert "real" not in reason
+
+
+@pytest.mark.parametrize(("psnr", "promoted"), [(33.1, True), (32.9, False)])
+def test_where_the_champion_is_gone_the_best_that_is_left_is_to_be_beaten(psnr: float, promoted: bool) -> None:
+    decision = judge(scores(psnr), replace(CHAMPION, is_champion=False))
+    assert decision.promoted is promoted
+    assert decision.reasons[0] == (
+        "There is no champion any more: its alias or its version was deleted. "
+        "Version 3 is the one to beat in its place."
+    )
+    assert "differs from version 3's by" in " ".join(decision.reasons)
+    assert "champion's" not in " ".join(decision.reasons)

@@ -104,14 +104,17 @@ class TestVersions:
         assert {line.split("==")[0] for line in requirements} == {"mlflow", "keras", "tensorflow", "numpy"}
         assert store.client.get_run(run).outputs.model_outputs
 
-    def test_the_same_run_and_model_make_one_version(self, store: Store, models: dict[str, Path]) -> None:
+    def test_the_same_bytes_make_one_version_whichever_run_made_them(
+        self, store: Store, models: dict[str, Path]
+    ) -> None:
         model = load_model(models["blur"])
         one, two = (store.client.create_run(store.experiment_id).info.run_id for _ in range(2))
-        for run, sha256, psnr in ((one, "a", "1"), (one, "a", "2"), (two, "a", "3"), (two, "b", "4")):
+        for run, sha256, psnr in ((one, "a", "1"), (one, "a", "2"), (two, "b", "4"), (two, "a", "3")):
             versions.add(store, model, sha256=sha256, run_id=run, tags={"psnr": psnr})
         found = [(v.number, v.run_id, v.tags["sha256"], v.score("psnr")) for v in versions.versions(store)]
-        assert found == [(3, two, "b", 4.0), (2, two, "a", 3.0), (1, one, "a", 2.0)]
-        assert versions.find(store, "challenger").number == 3
+        assert found == [(2, two, "b", 4.0), (1, one, "a", 2.0)]
+        challenger = versions.find(store, "challenger")
+        assert (challenger.number, challenger.tags["also_made_by"]) == (1, two)
 
     def test_an_interrupted_registration_is_completed_and_nothing_is_doubled(
         self, store: Store, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
@@ -397,8 +400,44 @@ class TestRegistration:
     def test_the_champions_bytes_from_another_training_do_not_replace_it(self, stage: Any, store: Store) -> None:
         stage()
         again = stage(min_psnr_gain=-1.0)
-        assert (again["version"], again["promoted"], again["champion_after"]) == (2, False, 1)
+        assert (again["version"], again["promoted"], again["champion_after"]) == (1, False, 1)
         assert "byte for byte" in again["reasons"][0]
+        assert len(versions.versions(store)) == 1
+
+    @pytest.mark.parametrize("lost", ["alias", "version"])
+    def test_without_its_champion_a_registry_compares_with_the_best_that_is_left(
+        self, stage: Any, asked: Any, store: Store, lost: str
+    ) -> None:
+        stage("blur")
+        if lost == "alias":
+            store.client.delete_registered_model_alias(versions.MODEL, "champion")
+        else:
+            stage("more blur")
+            store.client.delete_model_version(versions.MODEL, "2")
+        assert champion_number(store) is None
+        gone = "There is no champion any more: its alias or its version was deleted. Version 1 is the one to beat"
+        assert asked("more blur")["reasons"][0].startswith(gone)
+        worse = stage("identity", min_psnr_over_noisy=-100.0)
+        assert (worse["promoted"], worse["champion_after"]) == (False, None)
+        assert worse["reasons"][0].startswith(gone)
+        better = stage("more blur")
+        assert (better["promoted"], better["champion_after"]) == (True, better["version"])
+        assert better["reasons"][0].startswith(gone)
+
+    def test_what_was_refused_or_left_is_compared_with_where_no_champion_of_old_is_left(
+        self, store: Store, version: Any
+    ) -> None:
+        version(psnr="20")
+        version(psnr="30")
+        assert versions.best_left(store, "new") is None, "none of them was ever champion"
+        promote(store, version(psnr="25"))
+        assert getattr(versions.best_left(store, "new"), "number", None) == 3
+        promote(store, version(psnr="21"))
+        assert getattr(versions.best_left(store, "new"), "number", None) == 4
+        promotion.rollback(store, by="me", reason="bad")
+        assert getattr(versions.best_left(store, "new"), "number", None) == 3
+        store.client.delete_model_version(versions.MODEL, "3")
+        assert getattr(versions.best_left(store, "new"), "number", None) == 2
 
     def test_a_demo_does_not_dethrone_a_real_champion(self, stage: Any, store: Store) -> None:
         stage("blur", "svhn")

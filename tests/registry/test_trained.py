@@ -46,6 +46,25 @@ def test_a_version_is_tagged_with_what_the_model_is_and_what_it_scored() -> None
     }
 
 
+@pytest.mark.usefixtures("left_by_the_stages")
+@pytest.mark.parametrize(
+    ("noise", "words"),
+    [
+        ({"kind": "gaussian", "strength": 0.1, "read_sigma": 0.02}, "gaussian 0.1"),
+        ({"kind": "jpeg", "strength": 0.1}, "jpeg 0.1"),
+        (
+            {"kind": "poisson-gaussian", "strength": [0.05, 0.2], "read_sigma": 0.02},
+            "poisson-gaussian [0.05, 0.2], read noise 0.02",
+        ),
+        ({"kind": "sensor", "strength": 0.1, "read_sigma": 0.05}, "sensor 0.1, read noise 0.05"),
+        ({"kind": "mixed", "strength": 0.1}, "mixed 0.1, read noise unknown"),
+    ],
+)
+def test_all_of_the_noise_is_in_the_tag(noise: dict[str, object], words: str) -> None:
+    Path("reports/metrics.json").write_text(json.dumps(SCORES | {"noise": noise}))
+    assert read_trained().tags()["noise"] == words
+
+
 @pytest.mark.parametrize("name", ["reports/run.json", "reports/metrics.json", "data/raw/source.json"])
 def test_a_stage_that_has_not_run_is_said(left_by_the_stages: Path, name: str) -> None:
     (left_by_the_stages / name).unlink()
