@@ -17,19 +17,10 @@ from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.registry import promotion, versions
 from svhn_denoiser.tracking.lineage import person
 from svhn_denoiser.tracking.store import Store, connect
-from tests.command_line import program
+from tests.command_line import invoke, program
 from tests.example_settings import ROOT
 
 _RNG = np.random.default_rng(2)
-
-
-def invoke(*arguments: str) -> str:
-    """The program in this process, which has imported MLflow and TensorFlow already; what it printed."""
-    result = CliRunner(env={"COLUMNS": "120"}).invoke(cli.app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 @pytest.fixture(scope="module")

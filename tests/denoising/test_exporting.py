@@ -16,7 +16,7 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.networks import architectures, inference
 from svhn_denoiser.networks.model_file import export, load_model, save
 from svhn_denoiser.params import Params
-from tests.test_cli import invoke
+from tests.command_line import invoke
 
 _RNG = np.random.default_rng(6)
 
