@@ -38,11 +38,14 @@ def registry_list(as_json: AsJson = False) -> None:
 @app.command("show")
 def registry_show(name: VersionName, as_json: AsJson = False) -> None:
     """Show everything known about a version: scores, lineage and promotions."""
+    from svhn_denoiser.registry.description import lineage
     from svhn_denoiser.registry.versions import find
     from svhn_denoiser.tracking.store import open_store
 
     with open_store() as store:
-        known = find(store, name).as_dict()
+        version = find(store, name)
+        known = version.as_dict()
+        known["tags"] = lineage(store, version) | known["tags"]
     if as_json:
         print_json(known)
         return

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.registry.description import describe
 from svhn_denoiser.registry.turns import Claims, turn
 from svhn_denoiser.registry.versions import CHAMPION, MODEL, Version, champion, find, tag, versions
 from svhn_denoiser.tracking.store import Store
@@ -49,6 +50,7 @@ def promote(store: Store, version: Version, *, over: Version | None, by: str, re
         if not still_alone():
             raise ChampionChangedError
         store.client.set_registered_model_alias(MODEL, CHAMPION, number)
+    describe(store, version.number)
 
 
 def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
@@ -85,6 +87,7 @@ def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
         traces = {"at": _now(), "by": by, "to": number, "reason": reason}
         tag(store, left.number, {f"rolled_back_{key}": value for key, value in traces.items()})
         store.client.set_registered_model_alias(MODEL, CHAMPION, number)
+    describe(store, left.number)
     return find(store, str(left.number)), find(store, number)
 
 

@@ -12,12 +12,13 @@ from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
 from svhn_denoiser.registry import promotion, versions
+from svhn_denoiser.registry.description import describe
 from svhn_denoiser.registry.gate import Decision
 from svhn_denoiser.registry.judgement import Candidate, judge, score
 from svhn_denoiser.registry.promotion import ChampionChangedError
 from svhn_denoiser.registry.trained import Trained
 from svhn_denoiser.registry.versions import Version
-from svhn_denoiser.tracking.runs import ensure_run, log_report, log_scores
+from svhn_denoiser.tracking.runs import ensure_run, log_report, log_scores, run_tags
 from svhn_denoiser.tracking.store import Store, connect, explained
 from svhn_denoiser.tracking.tags import RESTORED_FROM, of_lineage
 
@@ -55,6 +56,7 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
         if before is None or before.number != version.number:
             outcome = "passed" if decision.promoted else "refused"
             versions.tag(store, version.number, {"gate": outcome, "gate_reason": " ".join(decision.reasons)})
+        describe(store, version.number)
         after = versions.champion(store)
     return {"version": version.number, "run_id": run_id, **_verdict(params, decision, before, after)}
 
@@ -117,10 +119,15 @@ def _verdict_is_missing(champion: Version) -> bool:
 
 
 def _lineage(store: Store, run_id: str, params: Params) -> dict[str, str]:
-    # the run knows what the training saw; what is here now stands in for it only where the run was restored
-    seen = of_lineage(params) | store.client.get_run(run_id).data.tags
-    names = ("git_commit", "git_dirty", "dvc_experiment", "data_hash", "params_hash", RESTORED_FROM)
-    return {name: seen[name] for name in names if name in seen}
+    # the run knows what the training saw; what is here now stands in for it only where the run was restored, and goes
+    # to the stand-in
+    known = run_tags(store, run_id) or {}
+    for name, value in of_lineage(params).items():
+        if name not in known:
+            store.client.set_tag(run_id, name, value)
+            known[name] = value
+    # few: the run has the rest
+    return {name: known[name] for name in ("git_commit", RESTORED_FROM) if name in known}
 
 
 def _verdict(params: Params, decision: Decision, before: Version | None, after: Version | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a run is called: the settings that are special about it, and the experiment or branch that it belongs to."""
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -57,8 +58,8 @@ def run_name(params: Params, special: Mapping[str, Any] | None) -> str:
 
 
 def as_options(settings: Mapping[str, Any]) -> str:
-    """Settings as `dvc exp run -S` reads them, separated by blanks: `train.width=24 train.epochs=51`."""
-    return " ".join(f"{key}={as_argument(value)}" for key, value in settings.items())
+    """Settings as `dvc exp run -S` reads them, quoted for a shell: `train.width=24 'evaluate.noise_levels=[0.1,0.2]'`."""
+    return " ".join(shlex.quote(f"{key}={as_argument(value)}") for key, value in settings.items())
 
 
 def _short_names(keys: Iterable[str]) -> dict[str, str]:

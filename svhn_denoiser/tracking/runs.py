@@ -26,6 +26,17 @@ def run_exists(store: Store, run_id: str) -> bool:
         raise
 
 
+def run_tags(store: Store, run_id: str) -> dict[str, str] | None:
+    """A run's tags; None where the store has no such run, or somebody deleted it."""
+    try:
+        run = store.client.get_run(run_id)
+    except MlflowException as error:
+        if is_not_there(error):
+            return None
+        raise
+    return dict(run.data.tags) if run.info.lifecycle_stage == "active" else None
+
+
 def ensure_run(store: Store, run_id: str) -> str:
     """The run with that id, or a stand-in where this store never had it.
 

@@ -330,8 +330,45 @@ class TestRegistration:
         assert champion.tags["promotion_reason"] == " ".join(second["reasons"])
         assert (champion.score("psnr"), champion.tags["noise"]) == (30.5, "gaussian 0.1")
         assert champion.tags["data_source"] == "svhn"
-        assert len(champion.tags["params_hash"]) == 32
+        assert len(store.client.get_run(champion.run_id).data.tags["params_hash"]) == 32
+        assert "params_hash" not in champion.tags
         json.dumps(second, allow_nan=False)
+
+    def test_a_line_says_what_a_version_is_and_what_became_of_it(self, stage: Any, store: Store) -> None:
+        for model in ("blur", "more blur", "identity"):
+            stage(model)
+
+        def lines() -> list[str]:
+            entries = (store.client.get_model_version(versions.MODEL, number) for number in "123")
+            return [str(entry.description) for entry in entries]
+
+        what = "30.50 dB (+0.0), residual-unet, gaussian 0.1, official SVHN"
+        fates = ["first champion", "champion in place of 1", "refused by the gate"]
+        assert lines() == [f"{what}; {fate}" for fate in fates]
+        promotion.rollback(store, by="me", reason="it blurs sevens")
+        assert lines()[1] == f"{what}; was champion, rolled back to 1"
+        promote(store, versions.find(store, "3"))
+        assert lines()[2] == f"{what}; champion in place of 1"
+
+    def test_a_runs_page_leads_to_report_and_version_and_says_how_to_repeat_it(self, stage: Any, store: Store) -> None:
+        tags = {"git_commit": "0123456789abcdef", "settings": "train.width=24 'download.path=my pictures'"}
+        run = store.client.create_run(store.experiment_id, tags=tags).info.run_id
+        stage(run_id=run)
+        found = store.client.get_run(run).data.tags
+        note = found["mlflow.note.content"].split("\n\n")
+        assert note == [
+            "30.50 dB (+0.0), residual-unet, gaussian 0.1, official SVHN; first champion.",
+            f"[Report](#/experiments/{store.experiment_id}/runs/{run}/artifacts/reports/report.html) · "
+            "[version 1](#/models/svhn-denoiser/versions/1)",
+            "To repeat it: `git checkout 0123456789 && dvc exp run -S train.width=24 -S 'download.path=my pictures'`",
+        ]
+        assert found["gate"] == "passed"
+
+    def test_a_version_whose_run_was_deleted_is_still_described(self, version: Any, store: Store) -> None:
+        made = version(psnr="30", network="dncnn")
+        store.client.delete_run(made.run_id)
+        promote(store, made)
+        assert store.client.get_model_version(versions.MODEL, "1").description == "30.00 dB, dncnn; first champion"
 
     def test_people_read_who_is_champion_and_why(self, stage: Any) -> None:
         first, second = in_words(stage("blur")), in_words(stage("identity"))
