@@ -58,7 +58,7 @@ def run_name(params: Params, special: Mapping[str, Any] | None) -> str:
 
 
 def as_options(settings: Mapping[str, Any]) -> str:
-    """Settings as `dvc exp run -S` reads them, quoted for a shell: `train.width=24 'evaluate.noise_levels=[0.1,0.2]'`."""
+    """Settings as `dvc exp run -S` reads them, quoted for a shell: `train.width=24 'noise_levels=[0.1,0.2]'`."""
     return " ".join(shlex.quote(f"{key}={as_argument(value)}") for key, value in settings.items())
 
 
