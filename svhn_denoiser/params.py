@@ -54,8 +54,9 @@ class SvhnSettings(_Section):
 
 
 class SyntheticSettings(_Section):
-    """How many house numbers to draw; SVHN's file format holds 699,050 at the most."""
+    """What to draw and how much; SVHN's file format holds 699,050 pictures at the most."""
 
+    scenes: Literal["house-numbers", "everything"]
     train: Annotated[int, Field(ge=10, le=699_050)]
     test: Annotated[int, Field(ge=10, le=699_050)]
 

@@ -56,10 +56,20 @@ def _svhn(settings: DownloadSettings, seed: int, folder: Path) -> Origin:
 
 
 def _synthetic(settings: DownloadSettings, seed: int, folder: Path) -> Origin:
-    from svhn_denoiser.sources import synthetic
+    from svhn_denoiser.sources import photographs, scenes, synthetic
 
+    everything = settings.synthetic.scenes == "everything"
+    drawn = scenes if everything else synthetic
     for split, count in (("train", settings.synthetic.train), ("test", settings.synthetic.test)):
-        mat_format.write(folder / f"{split}_32x32.mat", *synthetic.draw(count, seed, split))
+        mat_format.write(folder / f"{split}_32x32.mat", *drawn.draw(count, seed, split))
+    if everything:
+        return {
+            "from": "drawn by svhn_denoiser.sources.scenes",
+            "seed": seed,
+            "labels": "the digit of a house number; all else is labelled 0 (10 in the file)",
+            "licence": "drawn by this program, with parts of free photographs: for any purpose, naming those of CC BY",
+            "photographs": photographs.credits(),
+        }
     return {
         "from": "drawn by svhn_denoiser.sources.synthetic",
         "seed": seed,
