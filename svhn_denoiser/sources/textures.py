@@ -35,11 +35,10 @@ def stripes(rng: np.random.Generator) -> Relief:
     """Waves of one direction, more or less steep, and no more regular than boards, blinds or cloth are."""
     angle, period = rng.uniform(0, np.pi), np.exp(rng.uniform(np.log(3.5), np.log(40)))
     down, across = _places()
-    phase = (np.cos(angle) * across + np.sin(angle) * down) * np.float32(2 * np.pi / period)
+    phase = np.float32(2 * np.pi / period) * (np.float32(np.cos(angle)) * across + np.float32(np.sin(angle)) * down)
     wobble = np.float32(rng.uniform(0, 0.8)) * clouds(2, rng)
     steep = np.float32(np.exp(rng.uniform(0, 2.5)))
-    wave: Relief = np.tanh(steep * np.sin(phase + np.float32(rng.uniform(0, 6.3)) + wobble))
-    return wave
+    return np.asarray(np.tanh(steep * np.sin(phase + np.float32(rng.uniform(0, 6.3)) + wobble)), np.float32)
 
 
 @cache
