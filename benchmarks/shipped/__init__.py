@@ -1,0 +1,1 @@
+"""The model that comes with the package, beside classical denoisers, on photographs and on crops."""
