@@ -23,6 +23,11 @@ BAD = {
     "not a number": ("learning_rate: 0.002", "learning_rate: .nan", ["train.learning_rate = nan", "finite"]),
     "a share of one": ("test_fraction: 0.2", "test_fraction: 1.0", ["download.images.test_fraction = 1.0", "less"]),
     "all for validation": ("validation_fraction: 0.1", "validation_fraction: 0.9", ["generate.validation_fraction"]),
+    "unknown scenes": (
+        "scenes: house-numbers",
+        "scenes: cats",
+        ["download.synthetic.scenes = 'cats'", "house-numbers", "everything"],
+    ),
     "an unknown source": ("source: svhn", "source: mnist", ["download.source = 'mnist'", "synthetic"]),
     "an unknown noise": ("kind: gaussian", "kind: gausian", ["generate.noise.kind = 'gausian'", "'gaussian'"]),
     "an unknown network": ("residual-unet\n", "resnet\n", ["train.network = 'resnet'", "dncnn"]),

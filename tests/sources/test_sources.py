@@ -11,7 +11,7 @@ from PIL import Image
 
 from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.sources import fetch
+from svhn_denoiser.sources import fetch, scenes
 
 NAMES = ["test_32x32.mat", "train_32x32.mat"]
 
@@ -95,6 +95,17 @@ def test_drawn_numbers_arrive_with_their_digits(workspace, download, settings):
     train, digits = mat_format.read(Path("data/raw/train_32x32.mat"))
     assert len(set(digits)) > 3
     assert not np.array_equal(train[:20], mat_format.read(Path("data/raw/test_32x32.mat"))[0])
+
+
+def test_drawn_pictures_of_everything_arrive_with_the_terms_of_the_photographs_in_them(workspace, download, settings):
+    small = settings.download.synthetic.model_copy(update={"scenes": "everything", "train": 30, "test": 20})
+
+    record = download(source="synthetic", synthetic=small)
+
+    assert record["from"] == "drawn by svhn_denoiser.sources.scenes"
+    assert any("china.jpg: CC BY 2.0, danielbuechele" in line for line in record["photographs"])
+    train, _ = mat_format.read(Path("data/raw/train_32x32.mat"))
+    np.testing.assert_array_equal(train, scenes.draw(30, 2021, "train")[0])
 
 
 @pytest.fixture
