@@ -43,7 +43,7 @@ def _layer(behind: Scene | None, rng: np.random.Generator) -> Scene:
 def _radii(cover: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Radii r with density r**-a between two bounds, as many as cover the canvas so many times, from far to near."""
     power = rng.uniform(2.0, 3.2) - 1
-    low, high = np.exp(rng.uniform(np.log(1.5), np.log(20))), np.exp(rng.uniform(np.log(25), np.log(90)))
+    low, high = np.exp(rng.uniform(np.log(2), np.log(32))), np.exp(rng.uniform(np.log(25), np.log(90)))
     share = rng.random(_MOST)
     radii = (low**-power + share * (high**-power - low**-power)) ** (-1 / power)
     enough = int(np.searchsorted(np.cumsum(np.pi * radii**2), cover * CANVAS**2)) + 1

@@ -32,7 +32,7 @@ def take(canvas: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
         uint8 (32, 32, 3).
     """
     size = CROP
-    if rng.random() < 0.4:  # resized after it was stored
+    if rng.random() < 0.35:  # resized after it was stored
         size = int(np.clip(29 * np.exp(rng.normal(0, 0.4)), 14, len(canvas) / _FINEST))
     side = size * rng.uniform(_FINEST, min(_COARSEST, len(canvas) / size))
     left, top = rng.uniform(0, len(canvas) - side, 2)
@@ -78,13 +78,13 @@ def _expose(picture: Image.Image, rng: np.random.Generator) -> Scene:
 def _store(light: Scene, rng: np.random.Generator) -> Image.Image:
     """As 8 bits, most often through JPEG, whose blocks of 8x8 (16x16 for colour) begin anywhere."""
     picture = np.clip(light + np.float32(0.5), 0, 255).astype(np.uint8)
-    if rng.random() < 0.25:
+    if rng.random() < 0.1:
         return Image.fromarray(picture)
     size = len(picture)
     top, left = (int(offset) for offset in rng.integers(16, size=2))
     rows, columns = np.maximum(np.arange(-top, size), 0), np.maximum(np.arange(-left, size), 0)
     file = io.BytesIO()
     Image.fromarray(picture[rows[:, None], columns]).save(
-        file, "JPEG", quality=int(rng.integers(55, 98)), subsampling=int(rng.choice((0, 2)))
+        file, "JPEG", quality=int(rng.integers(50, 98)), subsampling=int(rng.choice((0, 2, 2)))
     )
     return Image.open(file, formats=["JPEG"]).crop((left, top, left + size, top + size))

@@ -18,8 +18,8 @@ from svhn_denoiser.errors import DenoiserError
 
 CANVAS = 96
 
-# canvas pixels that the shorter side of a photograph is never smaller than after it was scaled
-_LEAST_SCALE, _MOST_SCALE = 0.12, 0.85
+# canvas pixels to a pixel of the photograph; the lens takes one for each 1.4 to 3 of them
+_LEAST_SCALE, _MOST_SCALE = 0.14, 1.2
 
 
 class Photograph(NamedTuple):

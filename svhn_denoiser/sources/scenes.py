@@ -14,9 +14,9 @@ from svhn_denoiser.sources import camera, dead_leaves, drawing, lens, lettering,
 from svhn_denoiser.sources.drawing import Scene
 
 _PAINTERS: tuple[tuple[float, Callable[[np.random.Generator], Scene]], ...] = (
-    (0.40, dead_leaves.paint),
-    (0.70, photographs.cut),
-    (0.78, lettering.paint),
+    (0.38, dead_leaves.paint),
+    (0.67, photographs.cut),
+    (0.74, lettering.paint),
     (0.86, walls.paint),
 )
 
