@@ -59,10 +59,10 @@ def _sample(
 
 def _focus(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
     lot = rng.random()
-    if lot < 0.7:
+    if lot < 0.8:
         picture = picture.filter(ImageFilter.GaussianBlur(min(abs(rng.normal(0, 0.9)), 2.5)))
-    if lot > 0.6:  # cameras sharpen what they take
-        picture = picture.filter(ImageFilter.UnsharpMask(rng.uniform(0.6, 1.5), int(rng.integers(0, 120)), 0))
+    if lot > 0.7:  # cameras sharpen what they take
+        picture = picture.filter(ImageFilter.UnsharpMask(rng.uniform(0.6, 1.5), int(rng.integers(0, 100)), 0))
     return picture
 
 
@@ -70,7 +70,7 @@ def _expose(picture: Image.Image, rng: np.random.Generator) -> Scene:
     """Brightness, haze and grain: float32 in [0, 255]."""
     haze = rng.uniform(0, 0.25)
     gain = np.float32(rng.uniform(0.5, 1.1) * (1 - haze))
-    grain = np.float32(max(0.0, rng.uniform(-2, 2.5)))
+    grain = np.float32(max(0.0, rng.uniform(-2, 1.3)))
     light = np.asarray(picture, np.float32) * gain + np.float32(255 * haze)
     return light + grain * rng.standard_normal(light.shape, dtype=np.float32)
 

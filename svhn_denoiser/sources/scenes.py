@@ -14,10 +14,10 @@ from svhn_denoiser.sources import camera, dead_leaves, drawing, lens, lettering,
 from svhn_denoiser.sources.drawing import Scene
 
 _PAINTERS: tuple[tuple[float, Callable[[np.random.Generator], Scene]], ...] = (
-    (0.38, dead_leaves.paint),
-    (0.67, photographs.cut),
-    (0.74, lettering.paint),
-    (0.86, walls.paint),
+    (0.37, dead_leaves.paint),
+    (0.65, photographs.cut),
+    (0.72, lettering.paint),
+    (0.87, walls.paint),
 )
 
 

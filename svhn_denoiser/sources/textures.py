@@ -15,7 +15,7 @@ def relief(rng: np.random.Generator) -> Relief:
     """One of all reliefs."""
     lot = rng.random()
     if lot < 0.55:
-        return clouds(rng.uniform(0.5, 2.2), rng)
+        return clouds(rng.uniform(0.8, 2.4), rng)
     if lot < 0.75:
         return stripes(rng)
     return photographs.texture(rng)
