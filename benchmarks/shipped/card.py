@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from benchmarks.facts import machine, versions
-from benchmarks.networks import cost
-from benchmarks.sample import ROOT
-from benchmarks.shipped.__main__ import MODEL, folder, measured, network
+from benchmarks.page import ROOT, machine, summary, versions
+from benchmarks.shipped.command import MODEL, folder, measured, network
 from benchmarks.shipped.page import Row, scores_table
 from benchmarks.shipped.peers import nothing
 from benchmarks.shipped.pictures import SIGMAS, Set, available
 from benchmarks.shipped.scoring import scores
+from benchmarks.side_by_side.networks import cost
 from svhn_denoiser import params, program, recipes
+from svhn_denoiser.files import write_text
 from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.params import Params
 from svhn_denoiser.sources.photographs import COLOUR, GREY
@@ -30,9 +30,7 @@ CARD = MODEL.with_name("MODEL_CARD.md")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Score the model, and write its card beside it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.shipped.card", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = argparse.ArgumentParser("python -m benchmarks.shipped.card", description=summary(__doc__))
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="holds full/*.png and test_32x32.mat")
     parser.add_argument("--model", type=Path, default=MODEL, metavar="FILE")
     parser.add_argument("--output", type=Path, default=CARD, metavar="FILE")
@@ -42,8 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         (pictures, {"noisy": _noisy(pictures), "this model": measured(pictures, denoise)})
         for pictures in available(folder(asked.data), 300, 300)
     ]
-    settings = recipes.applied(params.load(ROOT / params.PARAMS_FILE), RECIPE, ROOT / recipes.RECIPES_FILE)
-    asked.output.write_text(card(asked.model, settings, found), encoding="utf-8")
+    settings = recipes.applied(params.load(ROOT / "params.yaml"), RECIPE, ROOT / "recipes.yaml")
+    write_text(asked.output, card(asked.model, settings, found))
     print(asked.output)
 
 
@@ -64,7 +62,7 @@ def card(model: Path, settings: Params, found: Sequence[tuple[Set, Mapping[str, 
         "## How good it is",
         "Mean PSNR in dB / SSIM, each picture counting once; Gaussian noise of the standard deviation above the "
         "column, on a scale of 0 to 1, clipped and rounded to 8 bits. The real pictures are SVHN's, which it "
-        "never saw in training. Beside BM3D and others: `benchmarks/SHIPPED.md` in the repository.",
+        "never saw in training. Beside BM3D and others: `benchmarks/shipped/RESULTS.md` in the repository.",
     ]
     for pictures, rows in found:
         parts += [f"### {pictures.name.capitalize()}", f"{pictures.about}.", scores_table(rows)]

@@ -1,12 +1,13 @@
 """What was measured of the shipped model and its peers, as Markdown."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.results import table
-from benchmarks.shipped.pictures import SIGMAS, Set
+from benchmarks.page import difference, facts_table, table
+from benchmarks.shipped.pictures import SEED, SIGMAS, Set
 from svhn_denoiser.evaluation.scores import bootstrap_interval
 
 # PSNR and SSIM of each picture, float64 (N, 2), by sigma; 0 is no noise
@@ -20,15 +21,11 @@ _NONE = "–"
 def scores_table(rows: Mapping[str, Row]) -> str:
     """Mean PSNR in dB and SSIM of each method at each sigma; the best of a column is bold."""
     head = ["method", "no noise", *(f"{sigma:g}" for sigma in SIGMAS)]
-    columns = {
-        sigma: {name: row[sigma].mean(axis=0) for name, row in rows.items() if sigma in row} for sigma in (0, *SIGMAS)
-    }
-    lines = []
-    for name in rows:
-        cells = [
-            _cell(found[name], list(found.values())) if name in found else _NONE for found in map(columns.get, columns)
-        ]
-        lines.append([name, *cells])
+    columns = [{name: row[sigma].mean(axis=0) for name, row in rows.items() if sigma in row} for sigma in (0, *SIGMAS)]
+    lines = [
+        [name, *(_cell(means[name], list(means.values())) if name in means else _NONE for means in columns)]
+        for name in rows
+    ]
     return table(head, lines)
 
 
@@ -42,6 +39,7 @@ def _cell(mean: NDArray[np.float64], all_means: list[NDArray[np.float64]]) -> st
 
 def against(rows: Mapping[str, Row], ours: str = SHIPPED, rival: str = RIVAL) -> str:
     """Ours less the rival's, picture by picture, with 95 % intervals; nothing where either was not measured."""
+    interval = partial(bootstrap_interval, samples=2000, seed=SEED)
     lines = []
     for sigma in SIGMAS:
         if sigma not in rows.get(ours, {}) or sigma not in rows.get(rival, {}):
@@ -50,8 +48,7 @@ def against(rows: Mapping[str, Row], ours: str = SHIPPED, rival: str = RIVAL) ->
         gains = ours_scores[: len(theirs)] - theirs
         cells = [f"{sigma:g}"]
         for column, form in ((0, "+.2f"), (1, "+.4f")):
-            low, high = bootstrap_interval(gains[:, column], 2000, 0)
-            cells.append(f"{gains[:, column].mean():{form}} ({low:{form}} to {high:{form}})")
+            cells.append(difference(gains[:, column], interval, form))
         cells.append(f"{int((gains[:, 0] > 0).sum())} of {len(gains)}")
         lines.append(cells)
     head = ["sigma", "PSNR (dB)", "SSIM", "pictures with the higher PSNR"]
@@ -70,5 +67,5 @@ def page(results: Mapping[str, tuple[Set, Mapping[str, Row]]], facts: Mapping[st
         parts += [f"## {pictures.name.capitalize()}", f"{pictures.about}.", scores_table(rows)]
         if differences := against(rows):
             parts += [f"`{SHIPPED}` less `{RIVAL}`, picture by picture, with 95 % intervals:", differences]
-    parts += ["## How it was measured", table(["", ""], [list(fact) for fact in facts.items()], left=2)]
+    parts += ["## How it was measured", facts_table(facts)]
     return "\n\n".join(parts) + "\n"

@@ -30,7 +30,7 @@ def non_local_means(noisy: Picture, sigma: float) -> Picture:
 
 
 def opencv_non_local_means(noisy: Picture, sigma: float) -> Picture:
-    """OpenCV's `fastNlMeansDenoisingColored`, with the settings that were best on crops (`benchmarks/classical.py`)."""
+    """OpenCV's `fastNlMeansDenoisingColored`, with settings that suit crops (`side_by_side/classical.py`)."""
     import cv2
 
     strength = 0.75 * sigma * 255

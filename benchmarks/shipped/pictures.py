@@ -10,7 +10,7 @@ from PIL import Image
 from benchmarks.sample import TEST_FILE, spread
 from svhn_denoiser import mat_format
 from svhn_denoiser.noise import add_noise
-from svhn_denoiser.pairs import as_bytes, as_float
+from svhn_denoiser.pairs import Split, as_bytes, as_float
 from svhn_denoiser.params import NoiseSettings
 from svhn_denoiser.sources import scenes
 
@@ -23,7 +23,7 @@ Picture = NDArray[np.float32]
 _PHOTOGRAPHS, _CROPS, _DRAWN = 1, 100, 200
 
 # what the model was not trained on: its own test split
-_SPLIT = "test"
+_SPLIT: Split = "test"
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.shipped import __main__ as program
-from benchmarks.shipped import card, page, pictures, scoring
+from benchmarks.shipped import card, command, page, pictures, scoring
 from benchmarks.shipped.peers import PEERS, nothing
 from svhn_denoiser import mat_format, recipes
 from svhn_denoiser.evaluation.metrics import psnr
@@ -97,11 +96,11 @@ def test_non_local_means_of_a_noisy_plain_picture_is_nearer_to_it():
 
 
 def test_the_page_has_every_method_and_what_it_was_made_with(real, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(program, "MODEL", model)
-    monkeypatch.setattr(program, "_OTHERS", {})
+    monkeypatch.setattr(command, "MODEL", model)
+    monkeypatch.setattr(command, "_OTHERS", {})
     skipped = ["--skip", "bm3d", "--skip", "opencv-non-local-means"]
     sizes = ["--crops", "3", "--drawn", "3"]
-    program.main(
+    command.main(
         ["--data", str(real), "--model", f"twin={model}", *sizes, *skipped, "--output", str(tmp_path / "P.md")]
     )
     text = (tmp_path / "P.md").read_text()

@@ -1,0 +1,97 @@
+"""The shipped model, other networks, BM3D and non-local means on photographs, crops and drawn pictures.
+
+    python -m benchmarks.shipped [--data FOLDER] [--model NAME=FILE]
+
+Writes benchmarks/shipped/RESULTS.md. BM3D takes half an hour of a core on the photographs: `--kept FILE` keeps the
+classical denoisers' scores of each picture and takes them from there the next time.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.page import MODELS, ROOT, machine, summary, versions
+from benchmarks.sample import VARIABLE
+from benchmarks.shipped import page, pictures, scoring
+from benchmarks.shipped.page import Row
+from benchmarks.shipped.peers import PEERS
+from benchmarks.shipped.pictures import SIGMAS, Picture, Set
+from benchmarks.shipped.scoring import Denoise
+from svhn_denoiser.files import write_text
+
+OUTPUT = ROOT / "benchmarks/shipped/RESULTS.md"
+MODEL = ROOT / "svhn_denoiser/denoising/shipped/denoiser.keras"
+# measured where `python -m benchmarks.ablations` has left them
+_OTHERS = {name: MODELS / f"{name}.keras" for name in ("residual-unet", "blind")}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser("python -m benchmarks.shipped", description=summary(__doc__))
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="holds full/*.png and test_32x32.mat")
+    parser.add_argument("--model", action="append", default=[], metavar="NAME=FILE", help="another network to measure")
+    parser.add_argument("--crops", type=int, default=300, metavar="N", help="how many crops; default: 300")
+    parser.add_argument("--drawn", type=int, default=300, metavar="N", help="how many drawn pictures; default: 300")
+    parser.add_argument("--skip", action="append", default=[], choices=list(PEERS), help="a method to leave out")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="keeps the classical denoisers' scores")
+    parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE")
+    asked = parser.parse_args(arguments)
+    models = {page.SHIPPED: MODEL} | {name: path for name, path in _OTHERS.items() if path.exists()}
+    models |= {name: Path(path) for name, _, path in (text.partition("=") for text in asked.model)}
+    sets = pictures.available(folder(asked.data), asked.crops, asked.drawn)
+    networks = {name: network(path) for name, path in models.items()}
+    peers = {name: method for name, method in PEERS.items() if name not in asked.skip}
+    results = {chosen.name: (chosen, dict(_rows(chosen, peers, networks, asked.kept))) for chosen in sets}
+    facts = {
+        "machine": machine(),
+        "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
+        **{f"sha256 of {name}": f"`{sha256(path.read_bytes()).hexdigest()}`" for name, path in models.items()},
+        "seed of the noise": str(pictures.SEED),
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+    }
+    write_text(asked.output, page.page(results, facts))
+    print(asked.output)
+
+
+def folder(named: Path | None) -> Path | None:
+    """The folder with real pictures: the named one, else SVHN_DENOISER_REAL's, else ../shared/svhn where it is."""
+    if named is None and VARIABLE in os.environ:
+        named = Path(os.environ[VARIABLE])
+    if named is None and (ROOT.parent / "shared/svhn").is_dir():
+        named = ROOT.parent / "shared/svhn"
+    return named
+
+
+def network(path: Path) -> Denoise:
+    """A saved model as a method; it is not told sigma."""
+    from svhn_denoiser.networks.inference import denoise
+    from svhn_denoiser.networks.model_file import load_model
+
+    run = partial(denoise, load_model(path))
+
+    def denoiser(noisy: Picture, sigma: float) -> Picture:
+        return np.asarray(run(noisy[None])[0])
+
+    return denoiser
+
+
+def measured(chosen: Set, denoise: Denoise) -> Row:
+    """A network's scores without noise and at every sigma."""
+    return {sigma: scoring.scores(chosen, sigma, denoise) for sigma in (0, *SIGMAS)}
+
+
+def _rows(
+    chosen: Set, peers: dict[str, Denoise], networks: dict[str, Denoise], kept: Path | None
+) -> Iterator[tuple[str, Row]]:
+    for name, method in peers.items():
+        print(f"{name} on {chosen.name}", flush=True)
+        yield name, {sigma: scoring.kept(kept, name, chosen, sigma, method) for sigma in SIGMAS}
+    for name, method in networks.items():
+        print(f"{name} on {chosen.name}", flush=True)
+        yield name, measured(chosen, method)
