@@ -44,8 +44,7 @@ def against(rows: Mapping[str, Row], ours: str = SHIPPED, rival: str = RIVAL) ->
     for sigma in SIGMAS:
         if sigma not in rows.get(ours, {}) or sigma not in rows.get(rival, {}):
             continue
-        ours_scores, theirs = rows[ours][sigma], rows[rival][sigma]
-        gains = ours_scores[: len(theirs)] - theirs
+        gains = rows[ours][sigma] - rows[rival][sigma]
         cells = [f"{sigma:g}"]
         for column, form in ((0, "+.2f"), (1, "+.4f")):
             cells.append(difference(gains[:, column], interval, form))

@@ -60,6 +60,17 @@ def photographs(folder: Path) -> Set:
     return Set("photographs", about, clean, _PHOTOGRAPHS)
 
 
+def centres(whole: Set, side: int = 96) -> Set:
+    """The middle of each photograph, at most so many pixels each way: what BM3D has time for."""
+    clean = []
+    for picture in whole.clean:
+        top, left = (max(0, (length - side) // 2) for length in picture.shape[:2])
+        clean.append(picture[top : top + side, left : left + side])
+    return Set(
+        "centres", f"the middle {side}x{side} pixels of each photograph, or what it has of them", tuple(clean), 1
+    )
+
+
 def crops(path: Path, count: int) -> Set:
     """Evenly spaced pictures of an SVHN-format file."""
     held, _ = mat_format.read(path)
@@ -77,7 +88,8 @@ def available(folder: Path | None, crop_count: int, drawn_count: int) -> list[Se
     """The sets that there are here: real ones from a folder with `full/` and `test_32x32.mat`, and drawn ones."""
     sets = []
     if folder is not None and (folder / "full").is_dir():
-        sets.append(photographs(folder / "full"))
+        whole = photographs(folder / "full")
+        sets += [whole, centres(whole)]
     if folder is not None and (folder / TEST_FILE).is_file():
         sets.append(crops(folder / TEST_FILE, crop_count))
     return [*sets, drawn(drawn_count)]

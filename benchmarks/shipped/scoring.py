@@ -27,7 +27,7 @@ def kept(file: Path | None, method: str, pictures: Set, sigma: float, denoise: D
     """Like :func:`scores`, from `file` where they stand there; the file is for one folder of pictures."""
     if file is None:
         return scores(pictures, sigma, denoise)
-    key = f"{method} on {len(pictures.clean)} {pictures.name} at {sigma}"
+    key = _key(method, pictures, sigma)
     if key not in (known := _read(file)):
         known[key] = scores(pictures, sigma, denoise).tolist()
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +36,15 @@ def kept(file: Path | None, method: str, pictures: Set, sigma: float, denoise: D
         unfinished.write_text(json.dumps(_read(file) | {key: known[key]}))
         unfinished.replace(file)
     return np.array(known[key])
+
+
+def is_kept(file: Path | None, method: str, pictures: Set, sigma: float) -> bool:
+    """Whether :func:`kept` would measure nothing."""
+    return file is not None and _key(method, pictures, sigma) in _read(file)
+
+
+def _key(method: str, pictures: Set, sigma: float) -> str:
+    return f"{method} on {len(pictures.clean)} {pictures.name} at {sigma}"
 
 
 def _read(file: Path) -> dict[str, list[list[float]]]:

@@ -44,7 +44,12 @@ def sets(real):
 
 
 def test_photographs_that_ssim_can_score_crops_and_drawn_pictures_are_found(sets):
-    assert [len(found.clean) for found in sets.values()] == [1, 5, 6]
+    assert {name: len(found.clean) for name, found in sets.items()} == {
+        "photographs": 1,
+        "centres": 1,
+        "crops": 5,
+        "drawn": 6,
+    }
     assert sets["photographs"].clean[0].shape == (20, 37, 3)
 
 
@@ -70,6 +75,12 @@ def test_no_noise_leaves_pictures_as_they_are(sets):
     np.testing.assert_array_equal(sets["crops"].noisy(0)[2], sets["crops"].clean[2])
 
 
+def test_a_centre_is_the_middle_of_its_photograph():
+    picture = np.random.default_rng(0).random((8, 20, 3), dtype=np.float32)
+    centre = pictures.centres(pictures.Set("photographs", "", (picture,), 1), side=10)
+    np.testing.assert_array_equal(centre.clean[0], picture[:, 5:15])
+
+
 def test_scores_are_the_projects_own(sets):
     found = scoring.scores(sets["crops"], 0.1, nothing)
     clean, noisy = np.stack(sets["crops"].clean), np.stack(sets["crops"].noisy(0.1))
@@ -84,6 +95,8 @@ def test_kept_scores_are_not_measured_again(sets, tmp_path):
         raise AssertionError
 
     np.testing.assert_array_equal(scoring.kept(file, "method", sets["crops"], 0.1, never), first)
+    assert scoring.is_kept(file, "method", sets["crops"], 0.1)
+    assert not scoring.is_kept(file, "method", sets["crops"], 0.2)
     with pytest.raises(AssertionError):
         scoring.kept(file, "method", sets["crops"], 0.2, never)
     assert list(json.loads(file.read_text())) == ["method on 5 crops at 0.1"]
@@ -104,10 +117,10 @@ def test_the_page_has_every_method_and_what_it_was_made_with(real, model, tmp_pa
         ["--data", str(real), "--model", f"twin={model}", *sizes, *skipped, "--output", str(tmp_path / "P.md")]
     )
     text = (tmp_path / "P.md").read_text()
-    for heading in ("## Photographs", "## Crops", "## Drawn"):
+    for heading in ("## Photographs", "## Centres", "## Crops", "## Drawn"):
         assert heading in text
     rows = [line for line in text.splitlines() if line.startswith(("| noisy", "| non-local", "| shipped", "| twin"))]
-    assert len(rows) == 3 * 4
+    assert len(rows) == 4 * 4
     shipped, twin = (next(row for row in rows if row.startswith(f"| {name}")) for name in ("shipped", "twin"))
     assert shipped.removeprefix("| shipped") == twin.removeprefix("| twin")
     assert f"`{hashlib.sha256(model.read_bytes()).hexdigest()}`" in text
