@@ -66,9 +66,8 @@ def centres(whole: Set, side: int = 96) -> Set:
     for picture in whole.clean:
         top, left = (max(0, (length - side) // 2) for length in picture.shape[:2])
         clean.append(picture[top : top + side, left : left + side])
-    return Set(
-        "centres", f"the middle {side}x{side} pixels of each photograph, or what it has of them", tuple(clean), 1
-    )
+    about = f"the middle {side}x{side} pixels of each photograph, or what it has of them"
+    return Set("centres", about, tuple(clean), whole.first_draw)
 
 
 def crops(path: Path, count: int) -> Set:
