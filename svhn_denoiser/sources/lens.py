@@ -68,7 +68,7 @@ def _focus(picture: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 def _expose(picture: Image.Image, rng: np.random.Generator) -> Scene:
     """Brightness, haze and grain: float32 in [0, 255]."""
-    haze = rng.uniform(0, 0.25)
+    haze = max(0.0, rng.uniform(-0.1, 0.25))
     gain = np.float32(rng.uniform(0.5, 1.1) * (1 - haze))
     grain = np.float32(max(0.0, rng.uniform(-2, 1.3)))
     light = np.asarray(picture, np.float32) * gain + np.float32(255 * haze)

@@ -72,7 +72,9 @@ def colours(count: int, rng: np.random.Generator) -> NDArray[np.float32]:
     # from a part of it, as things that are seen together have related colours
     first = rng.integers(len(pixels) * 3 // 4)
     chosen = rng.integers(first, first + len(pixels) // 4, count)
-    return _tinted(pixels[chosen], rng)
+    found = _tinted(pixels[chosen], rng)
+    # paint and plastic come in colours that these photographs have not
+    return np.where(rng.random((count, 1)) < 0.1, rng.random((count, 3), dtype=np.float32), found)
 
 
 def texture(rng: np.random.Generator) -> NDArray[np.float32]:
@@ -91,10 +93,16 @@ def credits() -> list[str]:
 
 
 def _tinted(picture: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    # house fronts are greyer than the subjects of these photographs
+    """Other colours and light: mostly greyer, as house fronts are, now and then as loud as a shop sign.
+
+    A network that has never seen a bright yellow wall shifts its colour by two levels.
+    """
+    loud = rng.random() < 0.2
     grey = picture.mean(axis=-1, keepdims=True)
-    toned = grey + np.float32(rng.uniform(0.2, 1.15)) * (picture - grey)
-    gains = np.exp(rng.normal(0, 0.08, 3)).astype(np.float32)
+    toned = grey + np.float32(rng.uniform(1, 3) if loud else rng.uniform(0.2, 1.15)) * (picture - grey)
+    if rng.random() < 0.3:
+        toned = toned[..., rng.permutation(3)]
+    gains = np.exp(rng.normal(0, 0.5 if loud else 0.08, 3)).astype(np.float32)
     bent: NDArray[np.float32] = np.clip(toned * gains, 0, 1) ** np.float32(np.exp(rng.normal(0, 0.25)))
     return bent
 
