@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.page import ROOT, machine, summary, versions
-from benchmarks.shipped.command import MODEL, folder, measured, network
+from benchmarks.shipped.command import MODEL, folder, measured
 from benchmarks.shipped.page import Row, scores_table
 from benchmarks.shipped.peers import nothing
 from benchmarks.shipped.pictures import SIGMAS, Set, available
@@ -33,11 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.shipped.card", description=summary(__doc__))
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="holds full/*.png and test_32x32.mat")
     parser.add_argument("--model", type=Path, default=MODEL, metavar="FILE")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="as in `python -m benchmarks.shipped`")
     parser.add_argument("--output", type=Path, default=CARD, metavar="FILE")
     asked = parser.parse_args(arguments)
-    denoise = network(asked.model)
     found = [
-        (pictures, {"noisy": _noisy(pictures), "this model": measured(pictures, denoise)})
+        (pictures, {"noisy": _noisy(pictures), "this model": measured(pictures, asked.model, asked.kept)})
         for pictures in available(folder(asked.data), 300, 300)
     ]
     settings = recipes.applied(params.load(ROOT / "params.yaml"), RECIPE, ROOT / "recipes.yaml")

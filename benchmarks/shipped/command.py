@@ -11,7 +11,7 @@ import argparse
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -41,16 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--drawn", type=int, default=300, metavar="N", help="how many drawn pictures; default: 300")
     parser.add_argument("--skip", action="append", default=[], choices=list(PEERS), help="a method to leave out")
     parser.add_argument("--bm3d-whole", action="store_true", help="run BM3D on whole photographs, too")
-    parser.add_argument("--kept", type=Path, metavar="FILE", help="keeps the classical denoisers' scores")
+    parser.add_argument("--kept", type=Path, metavar="FILE", help="keeps the scores of each picture")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE")
     asked = parser.parse_args(arguments)
     models = {page.SHIPPED: MODEL} | {name: path for name, path in _OTHERS.items() if path.exists()}
     models |= {name: Path(path) for name, _, path in (text.partition("=") for text in asked.model)}
     sets = pictures.available(folder(asked.data), asked.crops, asked.drawn)
-    networks = {name: network(path) for name, path in models.items()}
     peers = {name: method for name, method in PEERS.items() if name not in asked.skip}
     results = {
-        chosen.name: (chosen, dict(_rows(chosen, peers, networks, asked.kept, asked.bm3d_whole))) for chosen in sets
+        chosen.name: (chosen, dict(_rows(chosen, peers, models, asked.kept, asked.bm3d_whole))) for chosen in sets
     }
     facts = {
         "machine": machine(),
@@ -72,6 +71,7 @@ def folder(named: Path | None) -> Path | None:
     return named
 
 
+@cache
 def network(path: Path) -> Denoise:
     """A saved model as a method; it is not told sigma."""
     from svhn_denoiser.networks.inference import denoise
@@ -85,19 +85,20 @@ def network(path: Path) -> Denoise:
     return denoiser
 
 
-def measured(chosen: Set, denoise: Denoise) -> Row:
-    """A network's scores without noise and at every sigma."""
-    return {sigma: scoring.scores(chosen, sigma, denoise) for sigma in (0, *SIGMAS)}
+def measured(chosen: Set, model: Path, kept: Path | None) -> Row:
+    """A network's scores without noise and at every sigma; kept under its sha256."""
+    name, denoise = f"network {sha256(model.read_bytes()).hexdigest()[:16]}", network(model)
+    return {sigma: scoring.kept(kept, name, chosen, sigma, denoise) for sigma in (0, *SIGMAS)}
 
 
 def _rows(
-    chosen: Set, peers: dict[str, Denoise], networks: dict[str, Denoise], kept: Path | None, bm3d_whole: bool
+    chosen: Set, peers: dict[str, Denoise], models: dict[str, Path], kept: Path | None, bm3d_whole: bool
 ) -> Iterator[tuple[str, Row]]:
     for name, method in peers.items():
         print(f"{name} on {chosen.name}", flush=True)
         all_of_it = bm3d_whole or (name, chosen.name) != (page.RIVAL, "photographs")
         sigmas = [sigma for sigma in SIGMAS if all_of_it or scoring.is_kept(kept, name, chosen, sigma)]
         yield name, {sigma: scoring.kept(kept, name, chosen, sigma, method) for sigma in sigmas}
-    for name, method in networks.items():
+    for name, model in models.items():
         print(f"{name} on {chosen.name}", flush=True)
-        yield name, measured(chosen, method)
+        yield name, measured(chosen, model, kept)
