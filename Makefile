@@ -59,7 +59,7 @@ demo: $(READY)  ## run all five stages on drawn house numbers, offline, in minut
 	@svhn-denoiser scores demo/reports
 
 SHIPPED := svhn_denoiser/denoising/shipped
-shipped-model: $(READY)  ## the model that comes with the package, and its card, from the recipe `shipped`: half an hour on two cores
+shipped-model: $(READY)  ## the model that comes with the package, and its card, from the recipe `shipped`: 40 minutes
 	@# trained only, in a copy: no version is registered, and params.yaml stays as it is
 	@dvc exp remove --quiet shipped-model >/dev/null 2>&1 || true
 	@dvc exp run --temp --name shipped-model $$(svhn-denoiser params recipe shipped) train \
