@@ -52,8 +52,9 @@ def main() -> int:
 def documents() -> list[Path]:
     """The Markdown pages of the repository, and the files that they show or link to."""
     patterns = ("*.md", "docs/**/*.md", "benchmarks/**/*.md", "data/README.md", "data/import/README.md")
+    cards = ("svhn_denoiser/denoising/shipped/*.md",)
     shown = ("docs/images/*", "docs/stylesheets/*", "benchmarks/**/*.svg", "recipes.yaml", "LICENSE")
-    return sorted({file for pattern in (*patterns, *shown) for file in ROOT.glob(pattern)})
+    return sorted({file for pattern in (*patterns, *cards, *shown) for file in ROOT.glob(pattern)})
 
 
 def write_reference() -> Iterator[tuple[str, str]]:

@@ -35,7 +35,7 @@ def noisy(clean, sigma):
 
 
 def test_it_is_small_enough_for_git_and_goes_into_the_wheel():
-    assert MODEL.stat().st_size < 6.5e6
+    assert MODEL.stat().st_size < 7e6
     packaged = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     assert "denoising/shipped/*" in packaged["svhn_denoiser"]
 
