@@ -58,8 +58,8 @@ def page(results: Mapping[str, tuple[Set, Mapping[str, Row]]], facts: Mapping[st
     """The page: for each set of pictures its table and the differences to BM3D, then how it was measured."""
     parts = [
         "# The shipped model beside classical denoisers",
-        "Written by `python -m benchmarks.shipped` ([how](../README.md)): every method on the same noisy pictures, mean "
-        "PSNR in dB / SSIM, each picture counting once. Noise is Gaussian of the standard deviation above the column, "
+        "Written by `python -m benchmarks.shipped` ([how](../README.md)): every method on the same noisy pictures, "
+        "mean PSNR in dB / SSIM, each picture counting once. Noise is Gaussian of the standard deviation above the column, "
         "clipped, rounded to 8 bits. BM3D and both non-local means are told sigma; the networks are told nothing.",
     ]
     for pictures, rows in results.values():
