@@ -59,7 +59,8 @@ def page(results: Mapping[str, tuple[Set, Mapping[str, Row]]], facts: Mapping[st
     parts = [
         "# The shipped model beside classical denoisers",
         "Written by `python -m benchmarks.shipped` ([how](../README.md)): every method on the same noisy pictures, "
-        "mean PSNR in dB / SSIM, each picture counting once. Noise is Gaussian of the standard deviation above the column, "
+        "mean PSNR in dB / SSIM, each picture counting once. "
+        "Noise is Gaussian of the standard deviation above the column, "
         "clipped, rounded to 8 bits. BM3D and both non-local means are told sigma; the networks are told nothing.",
     ]
     for pictures, rows in results.values():
