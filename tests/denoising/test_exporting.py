@@ -107,8 +107,10 @@ def test_a_keras_file_is_prepared_once_and_again_when_it_changes(
     assert Denoiser.load(model, say=said.append).runtime == first.runtime
     assert len(said) == 1
     expected = inference.denoise(load_model(model), (picture / np.float32(255))[None])[0]
-    # bfloat16 may cost a step or two
-    np.testing.assert_allclose(first(picture), expected * 255, atol=3)
+    difference = first(picture) - expected * 255
+    # rounding to 8 bits makes 0.3; bfloat16, where the CPU has it, adds a step or so, and more on single pixels
+    assert np.sqrt(np.mean(np.square(difference))) < 1.5
+    assert np.abs(difference).max() < 10
     changed = load_model(model)
     changed.set_weights([w * 1.01 for w in changed.get_weights()])
     save(changed, tmp_path / "changed.keras")
