@@ -1,9 +1,14 @@
 """Noise: the right strength, and the same for a picture whatever else is drawn."""
 
+import io
+import zlib
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from svhn_denoiser.noise import add_noise
+from svhn_denoiser.pairs import as_bytes
 from svhn_denoiser.params import NoiseSettings
 
 MIXES = ["sensor", "mixed"]
@@ -54,6 +59,40 @@ def test_seed_split_index_and_draw_each_give_other_noise(kind, change):
     one = add_noise(clean, noise(kind), **how)
     other = add_noise(clean, noise(kind), **(how | change))
     assert not any(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+# sums of the 8-bit values of four noisy pictures, by kind: noise that changes would change every result without a word
+KNOWN = {
+    "gaussian": (1682395943, 2256283041),
+    "poisson": (1584274258, 229096432),
+    "salt-and-pepper": (4029523664, 1944236455),
+    "speckle": (3272637188, 1139100208),
+    "poisson-gaussian": (1740045549, 1810711978),
+    "sensor": (1798475670, 347209607),
+}
+
+
+@pytest.mark.parametrize("kind", KNOWN)
+@pytest.mark.parametrize("strength", [0.2, [0.05, 0.6]], ids=str)
+def test_the_noise_of_a_picture_is_what_it_has_always_been(kind, strength):
+    clean = np.linspace(0, 1, 4 * 32 * 32 * 3, dtype=np.float32).reshape(4, 32, 32, 3)
+    noisy = as_bytes(add_noise(clean, noise(kind, strength), seed=5, split="validation", indices=range(7, 11)))
+    assert zlib.crc32(noisy.tobytes()) == KNOWN[kind][isinstance(strength, list)]
+
+
+def test_what_is_not_said_to_be_another_draw_is_the_fixed_noise_that_is_scored():
+    how = {"seed": 1, "split": "test", "indices": range(3)}
+    clean = flat_pictures(0.5, 3)
+    one, other = (add_noise(clean, noise("gaussian"), **how, **more) for more in ({}, {"draw": 0}))
+    np.testing.assert_array_equal(one, other)
+
+
+def test_jpeg_noise_is_pillows_jpeg_of_that_quality_with_colour_at_half_resolution(pictures):
+    file = io.BytesIO()
+    Image.fromarray(pictures[0]).save(file, "JPEG", quality=70, subsampling=2)
+    clean = pictures[:1].astype(np.float32) / 255
+    noisy = add_noise(clean, noise("jpeg", 0.3), seed=1, split="test", indices=[0])
+    np.testing.assert_array_equal(as_bytes(noisy)[0], np.asarray(Image.open(file)))
 
 
 def test_sensor_noise_depends_on_brightness_and_leaves_no_black_or_white_dots():

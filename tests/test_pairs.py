@@ -81,6 +81,29 @@ def test_missing_pairs_name_the_file_and_the_command(tmp_path):
         pairs.read(tmp_path, "train")
 
 
+def test_an_array_that_is_a_pickled_object_is_never_unpickled(written):
+    file = written / "test" / "clean.npy"
+    np.save(file, np.array([{"any": "object"}], dtype=object), allow_pickle=True)
+    with pytest.raises(DenoiserError, match=r"clean\.npy: is damaged \(.*pickle"):
+        pairs.read(written, "test")
+
+
+def test_a_part_of_a_split_holds_the_same_pictures_in_the_order_asked_for(written):
+    split = pairs.read(written, "test")
+    for chosen in ([31, 2, 17], slice(4, 9)):
+        part = split[chosen]
+        for name in ("noisy", "clean", "digits"):
+            np.testing.assert_array_equal(getattr(part, name), getattr(split, name)[chosen])
+
+
+def test_values_are_rounded_to_the_nearest_of_8_bits_and_cut_off_at_black_and_white():
+    values = np.array([-0.2, 0.0, 0.4 / 255, 0.6 / 255, 1.0, 1.7], np.float32)
+    np.testing.assert_array_equal(pairs.as_bytes(values), [0, 0, 0, 1, 255, 255])
+    back = pairs.as_float(np.array([0, 51, 255], np.uint8))
+    assert back.dtype == np.float32
+    np.testing.assert_allclose(back, [0, 0.2, 1])
+
+
 def test_a_damaged_array_is_refused_by_name(written):
     file = written / "test" / "clean.npy"
     file.write_bytes(file.read_bytes()[:500])

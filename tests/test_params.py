@@ -125,6 +125,41 @@ def test_a_missing_file_says_so(tmp_path):
         params.load(tmp_path / "params.yaml")
 
 
+def test_a_file_that_is_no_text_or_no_yaml_is_refused_by_name_and_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"seed: \xff\n")
+    with pytest.raises(DenoiserError, match=rf"{path}: cannot be read as UTF-8 text: "):
+        params.load(path)
+    path.write_text("seed: 1\ntrain: [\n")
+    with pytest.raises(DenoiserError, match=rf"{path}, line 3: is not valid YAML: "):
+        params.load(path)
+
+
+def test_one_wrong_setting_is_counted_as_one():
+    assert refusal(TEXT.replace("epochs: 30", "epochs: 0")).startswith(
+        "params.yaml: 1 setting is wrong\n  train.epochs"
+    )
+
+
+class TestChanged:
+    settings = params.parse(TEXT)
+
+    def test_settings_are_changed_by_their_dotted_keys_and_the_rest_stays(self):
+        changed = params.changed(self.settings, {"seed": 3, "generate.noise.strength": [0.1, 0.2]})
+        assert (changed.seed, changed.generate.noise.bounds) == (3, (0.1, 0.2))
+        assert params.changed(changed, {"seed": 2021, "generate.noise.strength": 0.1}) == self.settings
+
+    @pytest.mark.parametrize("key", ["train.epoch", "trains.epochs", "train", "train.epochs.x", "generate.noise", ""])
+    def test_what_is_no_setting_is_refused_by_its_name(self, key):
+        with pytest.raises(DenoiserError, match=rf"^a sweep: .*{key}.*") as caught:
+            params.changed(self.settings, {key: 3}, "a sweep")
+        assert "no such setting" in str(caught.value) or "unknown" in str(caught.value)
+
+    def test_changed_settings_are_checked(self):
+        with pytest.raises(DenoiserError, match=r"^changed settings: 1 setting is wrong\n  train\.epochs = 0"):
+            params.changed(self.settings, {"train.epochs": 0})
+
+
 def test_a_refusal_needs_neither_tensorflow_nor_mlflow_nor_numpy(tmp_path):
     # what makes the answer quick: importing any of these takes longer than all the rest together
     (tmp_path / "params.yaml").write_text(spoilt("a misspelt key"))

@@ -57,6 +57,11 @@ def test_shapes_that_differ_are_refused(function, pair):
         function(clean, noisy[:-1])
 
 
+def test_ssim_takes_a_picture_of_the_size_of_its_window():
+    picture = np.random.default_rng(0).random((1, 11, 11, 3), np.float32)
+    assert ssim(picture, picture) == pytest.approx(1)
+
+
 def test_ssim_refuses_pictures_smaller_than_its_window():
     with pytest.raises(ValueError, match="11x11"):
         ssim(np.zeros((1, 10, 32, 3), np.float32), np.zeros((1, 10, 32, 3), np.float32))

@@ -14,7 +14,7 @@ from tests.faults.workplace import STAGES, TRACEBACK, Zygote, environment, lefto
 ODD = {
     "the C locale": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
     "Latin-1": {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"},
-    "no HOME": {"HOME": "/nonexistent/home"},
+    "no HOME": {"HOME": "/dev/null/home"},
     "a TMPDIR with a blank": {"TMPDIR": "{scratch}/a blank"},
     "Keras's own settings": {"KERAS_HOME": "{scratch}/keras"},
     "another backend of Keras": {"KERAS_BACKEND": "numpy"},
