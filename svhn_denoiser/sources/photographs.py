@@ -116,7 +116,7 @@ def _read(photograph: Photograph, mode: str) -> Image.Image:
         )
     path = Path(spec.origin).parent / photograph.file
     try:
-        return Image.open(path).convert(mode)
+        return Image.open(path, formats=["PNG", "JPEG"]).convert(mode)
     except OSError as error:
         raise DenoiserError(f"{path}: cannot be read ({error}); install {photograph.package} again.") from error
 

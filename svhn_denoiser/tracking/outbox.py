@@ -90,7 +90,7 @@ class Outbox:
             points, pictures, ended = 0, 0, None
             for record in self._records():
                 if "picture" in record:
-                    with Image.open(self.pictures / record["picture"]) as picture:
+                    with Image.open(self.pictures / record["picture"], formats=["PNG"]) as picture:
                         send_picture(client, self.run_id, record["name"], picture, record["step"])
                     pictures += 1
                 else:
