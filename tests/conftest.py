@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
 from svhn_denoiser import params
-from tests.example_settings import ROOT
+from tests.example_settings import EXAMPLE, ROOT
 from tests.mlflow_server import mlflow_server
 
 
@@ -23,8 +23,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def settings() -> params.Params:
-    """The repository's own settings."""
-    return params.load(ROOT / "params.yaml")
+    """The settings that tests begin with."""
+    return params.load(EXAMPLE)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,13 @@
-"""The repository's settings, with some changed."""
+"""The settings that tests begin with, and some of them changed."""
 
 from pathlib import Path
 
 from svhn_denoiser.params import Params
 
 ROOT = Path(__file__).parents[1]
+
+# not params.yaml, whose values a retraining may change
+EXAMPLE = ROOT / "tests" / "params.yaml"
 
 
 def changed(settings: Params, **changes: object) -> Params:

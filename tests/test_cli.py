@@ -18,7 +18,7 @@ from svhn_denoiser.registry import promotion, versions
 from svhn_denoiser.tracking.lineage import person
 from svhn_denoiser.tracking.store import Store, connect
 from tests.command_line import invoke, program
-from tests.example_settings import ROOT
+from tests.example_settings import EXAMPLE, ROOT
 
 _RNG = np.random.default_rng(2)
 
@@ -90,7 +90,7 @@ class TestProgram:
         assert (done.returncode, done.stdout, done.stderr) == (0, "params.yaml: all settings are fine\n", "")
 
     def test_bad_settings_are_an_error_for_people(self, tmp_path: Path) -> None:
-        text = (ROOT / "params.yaml").read_text().replace("epochs: 30", "epochs: ten")
+        text = EXAMPLE.read_text().replace("epochs: 30", "epochs: ten")
         (tmp_path / "bad.yaml").write_text(text)
         done = program("params", "check", "bad.yaml", folder=tmp_path)
         assert (done.returncode, done.stdout) == (1, "")

@@ -10,7 +10,7 @@ import pytest
 from svhn_denoiser import generation, mat_format, pairs
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.noise import add_noise
-from tests.example_settings import ROOT
+from tests.example_settings import EXAMPLE
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text
 print(json.dumps([counts, int(status["VmHWM"].split()[0])]))
 """
     done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path), str(ROOT / "params.yaml")],
+        [sys.executable, "-c", program, str(tmp_path), str(EXAMPLE)],
         capture_output=True,
         text=True,
         check=True,

@@ -1,15 +1,19 @@
 """Settings: what is refused, how it is said, and how fast."""
 
+import re
 import subprocess
 import sys
 
 import pytest
+from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
 
 from svhn_denoiser import params
+from svhn_denoiser.dotted import flat
 from svhn_denoiser.errors import DenoiserError
-from tests.example_settings import ROOT
+from tests.example_settings import EXAMPLE, ROOT
 
-TEXT = (ROOT / "params.yaml").read_text(encoding="utf-8")
+TEXT = EXAMPLE.read_text(encoding="utf-8")
 
 # what is changed in params.yaml, by what, and what the message has to name
 BAD = {
@@ -112,8 +116,23 @@ def test_a_file_that_is_no_tree_of_settings_is_refused(text, says):
 
 
 def test_the_repositorys_own_settings_are_good():
-    loaded = params.parse(TEXT)
-    assert loaded.generate.noise.bounds == (0.1, 0.1)
+    assert params.load(ROOT / "params.yaml")
+
+
+def test_the_tests_have_the_settings_that_there_are():
+    own, example = (YAML(typ="safe").load(file) for file in (ROOT / "params.yaml", EXAMPLE))
+    assert list(flat(own)) == list(flat(example)), "bring tests/params.yaml up to date"
+
+
+def test_an_experiments_settings_eat_no_comment(tmp_path):
+    # DVC writes the file anew, with ruamel.yaml's round trip and each list over several lines
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    for overrides in (["train.epochs=4", "generate.noise.strength=[0.05,0.2]"], ["train.epochs=5"], ["seed=7"]):
+        apply_overrides(path, overrides)
+        comments = re.findall(r"#.*", path.read_text(encoding="utf-8"))
+        assert sorted(comments) == sorted(re.findall(r"#.*", text))
 
 
 def test_exponents_are_numbers():

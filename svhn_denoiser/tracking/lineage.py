@@ -12,7 +12,7 @@ from ruamel.yaml.error import YAMLError
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.git import git
 from svhn_denoiser.params import Params
-from svhn_denoiser.paths import DVC_LOCK
+from svhn_denoiser.paths import DVC_LOCK, PARAMS
 
 
 def git_commit() -> str | None:
@@ -21,8 +21,14 @@ def git_commit() -> str | None:
 
 
 def git_dirty() -> bool | None:
-    """Whether a tracked file differs from the commit; `dvc.lock` does not count, as each run writes it."""
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":(exclude){DVC_LOCK}")
+    """Whether a tracked file differs from the commit.
+
+    `dvc.lock` does not count, as each run writes it; nor does params.yaml in an experiment of DVC's, which changes it
+    by `-S`: the run records every setting.
+    """
+    written = [DVC_LOCK, PARAMS] if os.environ.get("DVC_EXP_NAME") else [DVC_LOCK]
+    besides = [f":(exclude){file}" for file in written]
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *besides)
     return None if changed is None else bool(changed)
 
 

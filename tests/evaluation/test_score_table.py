@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from rich.console import Console
 
 from svhn_denoiser.evaluation.score_table import score_table
 from svhn_denoiser.files import read_csv, write_csv
+from tests.example_settings import ROOT
 
 METRICS = {
     "pictures": 1952,
@@ -28,9 +30,9 @@ def write(folder):
     write_csv(folder / "baselines.csv", METHODS)
 
 
-def scores(*arguments: str) -> subprocess.CompletedProcess[str]:
+def scores(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "svhn_denoiser", "scores", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_the_table_shows_gain_intervals_and_the_best_method_first(tmp_path):
@@ -55,6 +57,15 @@ def test_missing_scores_are_said(tmp_path):
     done = scores(str(tmp_path))
     assert done.returncode == 1
     assert "metrics.json: no such file" in done.stderr
+
+
+def test_after_the_demo_alone_its_scores_are_shown(tmp_path):
+    reports = tmp_path / "demo" / "reports"
+    reports.mkdir(parents=True)
+    write(reports)
+    done = scores("--json", folder=tmp_path)
+    assert json.loads(done.stdout)["denoised"]["psnr"] == 33.5
+    assert "these are the scores of the demo, in demo/reports" in done.stderr
 
 
 def test_a_table_is_written_whole_and_read_back(tmp_path):

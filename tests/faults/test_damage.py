@@ -11,7 +11,7 @@ import pytest
 
 from svhn_denoiser import files, generation, mat_format, pairs, params
 from svhn_denoiser.errors import DenoiserError
-from tests.example_settings import ROOT
+from tests.example_settings import EXAMPLE
 from tests.faults.tally import FOLDER
 from tests.faults.workplace import TRACEBACK
 
@@ -86,7 +86,7 @@ def test_pairs(tallying, noisy, name):
 
 def test_the_settings(tallying, tmp_path):
     path = tmp_path / "params.yaml"
-    shutil.copy(ROOT / "params.yaml", path)
+    shutil.copy(EXAMPLE, path)
     try_all(tallying("params.yaml damaged"), path, lambda: params.load(path), MANY // 2)
 
 

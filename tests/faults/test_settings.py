@@ -12,7 +12,7 @@ from svhn_denoiser import generation, mat_format, pairs, params
 from svhn_denoiser.dotted import flat
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation import suite
-from tests.example_settings import ROOT
+from tests.example_settings import EXAMPLE
 from tests.faults.tally import FOLDER
 
 TRIES = 1000 if FOLDER else 120
@@ -31,7 +31,7 @@ VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_s
 
 @lru_cache
 def own() -> params.Params:
-    return params.load(ROOT / "params.yaml")
+    return params.load(EXAMPLE)
 
 
 def keys(section: str = "") -> list[str]:

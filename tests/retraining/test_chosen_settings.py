@@ -4,7 +4,7 @@ import pytest
 
 from svhn_denoiser.retraining import chosen_settings
 from svhn_denoiser.retraining.result import WrongUsageError
-from tests.example_settings import ROOT
+from tests.example_settings import EXAMPLE
 
 
 def test_values_are_yaml_and_a_list_of_them_is_a_sweep() -> None:
@@ -35,7 +35,7 @@ def test_what_makes_no_sense_is_refused(chosen: list[str], complaint: str) -> No
 
 
 def test_only_the_chosen_setting_changes_in_the_file() -> None:
-    text = (ROOT / "params.yaml").read_text()
+    text = EXAMPLE.read_text()
     before, after = text.splitlines(), chosen_settings.with_settings(text, {"train.epochs": 60}).splitlines()
     assert [line for line in after if line not in before] == ["  epochs: 60"]
     assert len(before) == len(after)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from svhn_denoiser.retraining.result import Result
-from tests.example_settings import ROOT
+from tests.example_settings import EXAMPLE, ROOT
 
 ALL = ["generate", "train", "evaluate", "register"]
 
@@ -114,7 +114,7 @@ class Toy:
         (folder / "dvc.yaml").write_text(DVC_YAML)
         for stage, text in STAGES.items():
             (folder / f"{stage}.py").write_text(BEGIN + text)
-        shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+        shutil.copy(EXAMPLE, folder / "params.yaml")
         (folder / ".gitignore").write_text("/data/\n/models/\n/reports/\n")
         (folder / ".dvc").mkdir()
         (folder / ".dvc/config").write_text("[core]\n    analytics = false\n")

@@ -8,7 +8,7 @@ import pytest
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.program import run
-from tests.example_settings import ROOT
+from tests.example_settings import EXAMPLE, ROOT
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def clone(tmp_path):
     """The repository's code and settings, without its data."""
     for name in ("svhn_denoiser", "stages"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copy(EXAMPLE, tmp_path)
     return tmp_path
 
 

@@ -11,14 +11,14 @@ from svhn_denoiser.params import Params, changed, load
 from svhn_denoiser.tracking.lineage import person
 from svhn_denoiser.tracking.names import run_name, special_settings
 from svhn_denoiser.tracking.training_run import training_run
-from tests.example_settings import ROOT
+from tests.example_settings import EXAMPLE
 
 
 @pytest.fixture
 def committed(store_folder: Path) -> Path:
     """A repository with a store whose params.yaml is committed on main."""
     (store_folder / ".git").rmdir()
-    shutil.copy(ROOT / "params.yaml", store_folder)
+    shutil.copy(EXAMPLE, store_folder)
     _git("init", "-q", "-b", "main")
     _git("add", "params.yaml")
     _git("commit", "-q", "-m", "begin")

@@ -24,7 +24,7 @@ from svhn_denoiser.tracking.location import public_uri, tracking_uri
 from svhn_denoiser.tracking.runs import ensure_run, log_report, log_scores, run_exists, write_run
 from svhn_denoiser.tracking.store import Store, connect
 from svhn_denoiser.tracking.training_run import TrainingRun, training_run
-from tests.example_settings import ROOT
+from tests.example_settings import EXAMPLE, ROOT
 from tests.patience import SOON
 
 DATA_HASH = "0123456789abcdef0123456789abcdef"
@@ -120,7 +120,8 @@ def test_the_experiment_names_the_run_and_the_commit(
 def test_a_change_that_is_not_committed_is_told_but_dvc_lock_is_none(
     tmp_path: Path, settings: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("DVC_EXP_BASELINE_REV", raising=False)
+    for name in ("DVC_EXP_BASELINE_REV", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
     for name in ("params.yaml", "dvc.lock"):
@@ -132,6 +133,8 @@ def test_a_change_that_is_not_committed_is_told_but_dvc_lock_is_none(
     assert len(tags.of_lineage(settings)["git_commit"]) == 40
     (tmp_path / "params.yaml").write_text("seed: 1\n")
     assert tags.of_lineage(settings)["git_dirty"] == "yes"
+    monkeypatch.setenv("DVC_EXP_NAME", "drawn-demo")  # whose settings `-S` wrote there
+    assert tags.of_lineage(settings)["git_dirty"] == "no"
 
 
 def test_runs_of_a_temporary_copy_arrive_in_the_repository(
@@ -274,7 +277,7 @@ assert get_telemetry_client() is None
 
 
 def test_six_processes_may_open_a_fresh_store_at_once_and_all_is_quiet(repository: Path) -> None:
-    code = _SIX.format(params=str(ROOT / "params.yaml"))
+    code = _SIX.format(params=str(EXAMPLE))
     done = _python(code, repository, PATH="/nonexistent")  # and no git to be found
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     store = connect()
