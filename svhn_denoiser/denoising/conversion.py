@@ -6,6 +6,8 @@ Keras writes each format. Before that, the network is put into words that every 
   since ONNX has no symmetric padding, and none that reaches further than the picture is wide.
 - An average over a large square, as blind networks take it of the noise, becomes one over columns and one over rows:
   the same but for the last digit, at a sixteenth of the work. OpenVINO took a quarter of its time for it.
+- Enlarging by repetition becomes a resize, after which LiteRT still knows the number of channels: else it cannot
+  convert the next convolution.
 """
 
 from collections.abc import Callable
@@ -65,16 +67,31 @@ class _AnySize(keras.Model):  # type: ignore[misc]
         return self.network(padded, training=False)[:, : size[1], : size[2], :]
 
 
+class _Enlarged(keras.layers.Layer):  # type: ignore[misc]
+    """Repeats each pixel, as UpSampling2D does, and keeps the number of channels known."""
+
+    def __init__(self, factors: tuple[int, int], name: str) -> None:
+        super().__init__(name=name)
+        self.factors = factors
+
+    def call(self, x: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.image.resize(x, tf.shape(x)[1:3] * self.factors, method="nearest")
+
+
 def _portable(model: keras.Model) -> keras.Model:
-    """The same network, with its weights shared, and large averages in two steps."""
-    pooling = keras.layers.AveragePooling2D
+    """The same network, with its weights shared, in layers that every runtime has and runs fast."""
 
     def call(layer: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(layer, pooling) or layer.strides != (1, 1) or layer.padding != "same":
-            return layer(*args, **kwargs)
-        rows, columns = layer.pool_size
-        # "same" counts only what lies inside, rows times columns of it: the mean of means is the mean
-        x = pooling((rows, 1), 1, "same", dtype="float32", name=f"{layer.name}_rows")(*args)
-        return pooling((1, columns), 1, "same", dtype="float32", name=f"{layer.name}_columns")(x)
+        if isinstance(layer, keras.layers.UpSampling2D) and layer.interpolation == "nearest":
+            return _Enlarged(layer.size, f"{layer.name}_nearest")(*args)
+        if isinstance(layer, pooling) and layer.strides == (1, 1) and layer.padding == "same":
+            rows, columns = layer.pool_size
+            # "same" counts only what lies inside, rows times columns of it: the mean of means is the mean
+            x = pooling((rows, 1), 1, "same", dtype="float32", name=f"{layer.name}_rows")(*args)
+            return pooling((1, columns), 1, "same", dtype="float32", name=f"{layer.name}_columns")(x)
+        return layer(*args, **kwargs)
 
+    pooling = keras.layers.AveragePooling2D
     return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)
