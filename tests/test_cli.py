@@ -143,10 +143,10 @@ class TestRegistry:
         champion(2)
         shown = json.loads(invoke("registry", "show", "champion", "--json"))
         assert shown == json.loads(invoke("registry", "show", "2", "--json"))
-        assert shown["tags"]["promoted_over"] == "1"
+        assert (shown["promotion"]["other"], shown["promotion"]["reason"]) == ("1", "better")
         lines = invoke("registry", "show", "1").splitlines()
         assert "psnr               30.5000" in lines
-        assert "promotion_reason   better" in lines
+        assert any(line.startswith("promoted ") and line.endswith(" over none: better") for line in lines)
 
     def test_promotion_and_the_way_back(self, champion: Callable[[int], Store]) -> None:
         store = champion(2)
@@ -154,13 +154,16 @@ class TestRegistry:
         assert invoke("registry", "promote", "1", "--reason", reason) == (
             "version 1 is now champion, in place of version 2\n"
         )
-        assert versions.find(store, "champion").tags["promotion_reason"] == reason
-        assert versions.find(store, "champion").tags["promoted_by"] == person()
+        promoted = versions.find(store, "champion").promotion
+        assert promoted is not None
+        assert (promoted.reason, promoted.by) == (reason, person())
         assert invoke("registry", "promote", "champion") == "version 1 is champion already\n"
         assert invoke("registry", "rollback", "--reason", "no, more") == (
             "version 2 is champion again, in place of version 1\n"
         )
-        assert versions.find(store, "1").tags["rolled_back_reason"] == "no, more"
+        left = versions.find(store, "1").rollback
+        assert left is not None
+        assert left.reason == "no, more"
 
 
 class TestDenoise:

@@ -1,6 +1,7 @@
 """`svhn-denoiser registry`: list, show, promote, rollback."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
@@ -38,22 +39,18 @@ def registry_list(as_json: AsJson = False) -> None:
 @app.command("show")
 def registry_show(name: VersionName, as_json: AsJson = False) -> None:
     """Show everything known about a version: scores, lineage and promotions."""
-    from svhn_denoiser.registry.description import lineage
+    from svhn_denoiser.registry.description import of_its_run
     from svhn_denoiser.registry.versions import find
     from svhn_denoiser.tracking.store import open_store
 
     with open_store() as store:
         version = find(store, name)
         known = version.as_dict()
-        known["tags"] = lineage(store, version) | known["tags"]
+        known["tags"] = of_its_run(store, version) | known["tags"]
     if as_json:
         print_json(known)
-        return
-    tags = known.pop("tags")
-    known["aliases"] = ", ".join(known["aliases"])
-    for key, value in {**known, **tags}.items():
-        if value not in (None, ""):
-            typer.echo(f"{key:18} {value:.4f}" if isinstance(value, float) else f"{key:18} {value}")
+    else:
+        typer.echo("\n".join(_lines(known)))
 
 
 @app.command("promote")
@@ -87,6 +84,16 @@ def registry_rollback(reason: Reason = "by hand") -> None:
     with open_store() as store:
         left, back = promotion.rollback(store, by=person(), reason=reason)
     typer.echo(f"version {back.number} is champion again, in place of version {left.number}")
+
+
+def _lines(known: dict[str, Any]) -> Iterator[str]:
+    tags = known.pop("tags")
+    # their tags say it in a line
+    del known["promotion"], known["rollback"]
+    known["aliases"] = ", ".join(known["aliases"])
+    for key, value in {**known, **tags}.items():
+        if value not in (None, ""):
+            yield f"{key:18} {value:.4f}" if isinstance(value, float) else f"{key:18} {value}"
 
 
 def _table(versions: "list[Version]") -> Table:

@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Mapping
 
 from svhn_denoiser.paths import REPORT
+from svhn_denoiser.registry.events import NOBODY
 from svhn_denoiser.registry.versions import MODEL, Version, find
-from svhn_denoiser.tracking.runs import run_tags
+from svhn_denoiser.tracking.runs import known_of_run, run_exists
 from svhn_denoiser.tracking.store import Store
 from svhn_denoiser.tracking.tags import SETTINGS
 
@@ -15,8 +16,11 @@ _SOURCES = {
     "mat": "files in SVHN's format",
     "images": "a folder of pictures",
 }
-# what a run knows of its lineage, and `registry show` prints
-_LINEAGE = ("settings", "git_dirty", "dvc_experiment", "data_hash", "params_hash", "device", "precision")
+# what a run knows of a version, and `registry show` prints
+_OF_RUN = (
+    *("noisy_psnr", "noisy_ssim", "pictures", "network", "gate_reason", "git_commit", "git_dirty", "settings"),
+    *("dvc_experiment", "data_hash", "params_hash", "device", "precision", "restored_from"),
+)
 
 
 def describe(store: Store, number: int) -> None:
@@ -25,44 +29,63 @@ def describe(store: Store, number: int) -> None:
     MLflow shows the one in the table of versions, the other above the run and in the column "Description".
     """
     version = find(store, str(number))
-    store.client.update_model_version(MODEL, str(number), of_version(version.tags))
-    tags = run_tags(store, version.run_id)
-    if tags is not None:
-        store.client.set_tag(version.run_id, "mlflow.note.content", of_run(store.experiment_id, version, tags))
+    run = known_of_run(store, version.run_id)
+    store.client.update_model_version(MODEL, str(number), of_version(version, run))
+    if run_exists(store, version.run_id):
+        store.client.set_tag(version.run_id, "mlflow.note.content", of_run(store.experiment_id, version, run))
         # a column of the table of runs
         store.client.set_tag(version.run_id, "gate", version.tags.get("gate", "not asked"))
 
 
-def of_version(tags: Mapping[str, str]) -> str:
-    """A line: "33.74 dB (+13.5), residual-unet, gaussian 0.1, official SVHN; champion in place of 1"."""
+def of_version(version: Version, run: Mapping[str, str]) -> str:
+    """A line: "33.74 dB (+13.5), residual-unet, gaussian 0.1, official SVHN; champion in place of 1".
+
+    Args:
+        version: what its tags have; those of earlier releases have all of it.
+        run: what `known_of_run` gives; empty where that is gone.
+    """
+    tags = {**run, **version.tags}
     source = tags.get("data_source", "")
     known = [_scores(tags), tags.get("network"), tags.get("noise"), _SOURCES.get(source, source)]
-    fate = _fate(tags)
+    fate = _fate(version)
     return ", ".join(part for part in known if part) + (f"; {fate}" if fate else "")
 
 
-def of_run(experiment_id: str, version: Version, tags: Mapping[str, str]) -> str:
+def of_run(experiment_id: str, version: Version, run: Mapping[str, str]) -> str:
     """Markdown: the version's line, links to the report and the version, and the command that repeats the run.
 
     Args:
         experiment_id: of the run.
         version: the version that the run became.
-        tags: of the run.
+        run: what `known_of_run` gives.
     """
     report = f"#/experiments/{experiment_id}/runs/{version.run_id}/artifacts/{REPORT.as_posix()}"
     page = f"#/models/{MODEL}/versions/{version.number}"
     lines = [
-        f"{of_version(version.tags)}.",
+        f"{of_version(version, run)}.",
         f"[Report]({report}) · [version {version.number}]({page})",
     ]
-    command = _command(tags)
+    command = repeating(run)
     return "\n\n".join([*lines, f"To repeat it: `{command}`" if command else ""]).strip()
 
 
-def lineage(store: Store, version: Version) -> dict[str, str]:
-    """Where a version comes from, as its run has it: settings, hashes, device. Empty where the run is gone."""
-    tags = run_tags(store, version.run_id) or {}
-    return {name: tags[name] for name in _LINEAGE if name in tags}
+def of_its_run(store: Store, version: Version) -> dict[str, str]:
+    """What the run knows of a version: noisy scores, the gate's reasons, settings, hashes. Empty where it is gone."""
+    run = known_of_run(store, version.run_id)
+    return {name: run[name] for name in _OF_RUN if name in run}
+
+
+def repeating(run: Mapping[str, str]) -> str:
+    """The command that repeats a run, for a shell; empty where its commit is not known.
+
+    Args:
+        run: its tags.
+    """
+    commit = run.get("git_commit", "unknown")
+    if commit == "unknown":
+        return ""
+    settings = "".join(f" -S {shlex.quote(setting)}" for setting in shlex.split(run.get(SETTINGS, "")))
+    return f"git checkout {commit[:10]} && " + (f"dvc exp run{settings}" if settings else "dvc repro")
 
 
 def _scores(tags: Mapping[str, str]) -> str:
@@ -73,18 +96,10 @@ def _scores(tags: Mapping[str, str]) -> str:
     return f"{psnr:.2f} dB{over}"
 
 
-def _fate(tags: Mapping[str, str]) -> str:
-    if "rolled_back_at" in tags:
-        return f"was champion, rolled back to {tags.get('rolled_back_to', '?')}"
-    over = tags.get("promoted_over")
-    if over is not None:
-        return "first champion" if over == "none" else f"champion in place of {over}"
-    return "refused by the gate" if tags.get("gate") == "refused" else ""
-
-
-def _command(tags: Mapping[str, str]) -> str:
-    commit = tags.get("git_commit", "unknown")
-    if commit == "unknown":
-        return ""
-    settings = "".join(f" -S {shlex.quote(setting)}" for setting in shlex.split(tags.get(SETTINGS, "")))
-    return f"git checkout {commit[:10]} && " + (f"dvc exp run{settings}" if settings else "dvc repro")
+def _fate(version: Version) -> str:
+    if version.rollback is not None:
+        return f"was champion, rolled back to {version.rollback.other}"
+    if version.promotion is not None:
+        over = version.promotion.other
+        return "first champion" if over == NOBODY else f"champion in place of {over}"
+    return "refused by the gate" if version.tags.get("gate") == "refused" else ""

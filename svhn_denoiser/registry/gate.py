@@ -61,6 +61,13 @@ class Decision:
     psnr_gain_high: float | None = None
     ssim_gain: float | None = None
 
+    @property
+    def in_short(self) -> str:
+        """The figure that decided, for a line: "+0.487 dB, 95 % interval +0.477 to +0.497 dB"."""
+        if self.psnr_gain is None:
+            return f"{self.psnr_over_noisy:+.2f} dB over the noisy pictures"
+        return f"{self.psnr_gain:+.3f} dB, 95 % interval {self.psnr_gain_low:+.3f} to {self.psnr_gain_high:+.3f} dB"
+
 
 class _Check(NamedTuple):
     """One question that the gate asks, answered."""

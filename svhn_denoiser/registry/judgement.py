@@ -75,10 +75,10 @@ def judge(
         same = f"It is the champion's model (version {champion.number}), byte for byte: there is nothing to do."
         return candidate.without_comparison(False, same)
     left = _rolled_back(store, sha256)
-    if left is not None:
+    if left is not None and left.rollback is not None:
         reason = (
-            f"This model was champion as version {left.number} and was rolled back on {left.tags['rolled_back_at']} "
-            f"({left.tags.get('rolled_back_reason', '')}): only a person makes it champion again, with "
+            f"This model was champion as version {left.number} and was rolled back on {left.rollback.at} "
+            f"({left.rollback.reason}): only a person makes it champion again, with "
             f"`svhn-denoiser registry promote`."
         )
         return candidate.without_comparison(False, reason)
@@ -97,7 +97,7 @@ def judge(
 def _rolled_back(store: Store | None, sha256: str) -> Version | None:
     known = [] if store is None else versions.versions(store)
     same = (version for version in known if version.tags.get("sha256") == sha256)
-    return next((version for version in same if "rolled_back_at" in version.tags), None)
+    return next((version for version in same if version.rollback), None)
 
 
 def _rival(store: Store | None, champion: Version | None, sha256: str, test: Pairs) -> Rival | None:

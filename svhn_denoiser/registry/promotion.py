@@ -1,19 +1,19 @@
 """Move the champion alias: promotion and rollback.
 
-MLflow's aliases keep no history, so each promotion and rollback is recorded in the version's tags.
+MLflow's aliases keep no history, so each promotion and rollback is recorded in a tag of the version.
 """
 
-import datetime
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.registry import events
 from svhn_denoiser.registry.description import describe
+from svhn_denoiser.registry.events import NOBODY, PROMOTED, ROLLED_BACK
 from svhn_denoiser.registry.turns import Claims, turn
 from svhn_denoiser.registry.versions import CHAMPION, MODEL, Version, champion, find, tag, versions
 from svhn_denoiser.tracking.store import Store
 
-_NOBODY = "none"
 _CLAIM = "promotion_claim"
 
 
@@ -42,11 +42,10 @@ def promote(store: Store, version: Version, *, over: Version | None, by: str, re
         if now is not None and now.number == version.number:
             return
         # tags first: whatever is champion knows the way back, even if this is interrupted here
-        promotion = {"promoted_at": _now(), "promoted_by": by, "promotion_reason": reason}
-        tag(store, version.number, {**promotion, "promoted_over": str(over.number) if over else _NOBODY})
-        for key in version.tags:
-            if key.startswith("rolled_back_"):
-                store.client.delete_model_version_tag(MODEL, number, key)
+        event = events.now(by, over.number if over else None, reason)
+        tag(store, version.number, events.as_tag(PROMOTED, event))
+        if version.rollback is not None:
+            tag(store, version.number, {ROLLED_BACK: ""})
         if not still_alone():
             raise ChampionChangedError
         store.client.set_registered_model_alias(MODEL, CHAMPION, number)
@@ -68,24 +67,23 @@ def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
     choose = "Choose one of `svhn-denoiser registry list` and promote it: `svhn-denoiser registry promote VERSION`."
     with _alone(store, find(store, CHAMPION)):
         left = find(store, CHAMPION)
-        number = left.tags.get("promoted_over")
-        if number is None:
+        if left.promotion is None:
             raise DenoiserError(
                 f"version {left.number} was made champion by other means, so what it replaced is not known. {choose}"
             )
-        if number == _NOBODY:
+        number = left.promotion.other
+        if number == NOBODY:
             raise DenoiserError(f"version {left.number} is the first champion: there is none to go back to.")
         there = {version.number: version for version in versions(store)}
         back = there.get(int(number))
         if back is None:
             raise DenoiserError(f"version {number}, which version {left.number} replaced, was deleted. {choose}")
-        if back.tags.get("rolled_back_at"):
+        if back.rollback is not None:
             raise DenoiserError(
                 f"version {number}, which version {left.number} replaced, was itself rolled back on "
-                f"{back.tags['rolled_back_at']}. {choose}"
+                f"{back.rollback.at}. {choose}"
             )
-        traces = {"at": _now(), "by": by, "to": number, "reason": reason}
-        tag(store, left.number, {f"rolled_back_{key}": value for key, value in traces.items()})
+        tag(store, left.number, events.as_tag(ROLLED_BACK, events.now(by, back.number, reason)))
         store.client.set_registered_model_alias(MODEL, CHAMPION, number)
     describe(store, left.number)
     return find(store, str(left.number)), find(store, number)
@@ -110,7 +108,3 @@ def _alone(store: Store, version: Version) -> Iterator[Callable[[], bool]]:
 
         with turn(Claims(read, write), version.number) as still_ours:
             yield still_ours
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

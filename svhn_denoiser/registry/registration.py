@@ -13,17 +13,20 @@ from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
 from svhn_denoiser.registry import promotion, versions
 from svhn_denoiser.registry.description import describe
+from svhn_denoiser.registry.events import Event
 from svhn_denoiser.registry.gate import Decision
 from svhn_denoiser.registry.judgement import Candidate, judge, score
 from svhn_denoiser.registry.promotion import ChampionChangedError
 from svhn_denoiser.registry.trained import Trained
 from svhn_denoiser.registry.versions import Version
-from svhn_denoiser.tracking.runs import ensure_run, log_report, log_scores, run_tags
+from svhn_denoiser.tracking.runs import ensure_run, known_of_run, log_report, log_scores, run_exists
 from svhn_denoiser.tracking.store import Store, connect, explained
-from svhn_denoiser.tracking.tags import RESTORED_FROM, of_lineage
+from svhn_denoiser.tracking.tags import of_lineage
 
-# who promotes, in the tags of a version
+# who promotes, in the record of a promotion
 _GATE = "gate"
+# the tag of a run with what the gate said
+_REASONS = "gate_reason"
 
 
 def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> dict[str, Any]:
@@ -50,12 +53,11 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
         run_id = ensure_run(store, trained.run_id)
         log_scores(store, run_id, trained.scores)
         log_report(store, run_id, reports)
-        tags = _lineage(store, run_id, params) | trained.tags()
-        version = versions.add(store, model, sha256=sha256, run_id=run_id, tags=tags)
+        _complete(store, run_id, of_lineage(params) | trained.facts())
+        version = versions.add(store, model, sha256=sha256, run_id=run_id, tags=trained.tags())
         before, decision = _decide_and_promote(store, params, version, score(model, test))
         if before is None or before.number != version.number:
-            outcome = "passed" if decision.promoted else "refused"
-            versions.tag(store, version.number, {"gate": outcome, "gate_reason": " ".join(decision.reasons)})
+            versions.tag(store, version.number, {"gate": "passed" if decision.promoted else "refused"})
         describe(store, version.number)
         after = versions.champion(store)
     return {"version": version.number, "run_id": run_id, **_verdict(params, decision, before, after)}
@@ -98,36 +100,43 @@ def _decide_and_promote(
     # the champion before, and what was decided
     while True:
         champion = versions.champion(store)
-        if champion is not None and champion.number == version.number and _verdict_is_missing(champion):
+        promoted = _without_verdict(champion, version)
+        if promoted is not None:
             known = {str(other.number): other for other in versions.versions(store)}
-            over = known.get(champion.tags["promoted_over"])
-            return over, candidate.without_comparison(True, champion.tags["promotion_reason"])
+            reasons = known_of_run(store, version.run_id).get(_REASONS, promoted.reason)
+            return known.get(promoted.other), candidate.without_comparison(True, reasons)
         decision = judge(params, candidate, version.tags, champion, store)
+        if champion is None or champion.number != version.number:
+            _note(store, version, decision)
         if not decision.promoted:
             return champion, decision
         try:
-            promotion.promote(store, version, over=champion, by=_GATE, reason=" ".join(decision.reasons))
+            promotion.promote(store, version, over=champion, by=_GATE, reason=decision.in_short)
         except ChampionChangedError:
             # another version became champion first: compare with that one
             continue
         return champion, decision
 
 
-def _verdict_is_missing(champion: Version) -> bool:
-    # promoted by a call that was killed before it could note the verdict
-    return "gate" not in champion.tags and champion.tags.get("promoted_by") == _GATE
+def _without_verdict(champion: Version | None, version: Version) -> Event | None:
+    # the promotion by a call that was killed before it could note the verdict
+    if champion is None or champion.number != version.number or "gate" in champion.tags:
+        return None
+    return champion.promotion if champion.promotion and champion.promotion.by == _GATE else None
 
 
-def _lineage(store: Store, run_id: str, params: Params) -> dict[str, str]:
-    # the run knows what the training saw; what is here now stands in for it only where the run was restored, and goes
-    # to the stand-in
-    known = run_tags(store, run_id) or {}
-    for name, value in of_lineage(params).items():
+def _note(store: Store, version: Version, decision: Decision) -> None:
+    # sentences with figures, too long for the table of versions
+    if run_exists(store, version.run_id):
+        store.client.set_tag(version.run_id, _REASONS, " ".join(decision.reasons))
+
+
+def _complete(store: Store, run_id: str, tags: Mapping[str, str]) -> None:
+    # the run knows what the training saw; what is here now stands in for it only where the run was restored
+    known = known_of_run(store, run_id)
+    for name, value in tags.items():
         if name not in known:
             store.client.set_tag(run_id, name, value)
-            known[name] = value
-    # few: the run has the rest
-    return {name: known[name] for name in ("git_commit", RESTORED_FROM) if name in known}
 
 
 def _verdict(params: Params, decision: Decision, before: Version | None, after: Version | None) -> dict[str, Any]:

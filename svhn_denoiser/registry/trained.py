@@ -26,18 +26,27 @@ class Trained:
     data_source: str
     scores: Mapping[str, Any]
 
-    def tags(self) -> dict[str, str]:
-        """What a version's tags say of it: what it was trained on and for, and its scores on the test pictures."""
+    @property
+    def noise(self) -> str:
+        """All of the noise that it was trained for, in words."""
         noise = self.scores["noise"]
+        return in_words(noise["kind"], noise["strength"], noise.get("read_sigma"))
+
+    def tags(self) -> dict[str, str]:
+        """What a version's tags say of it: what the gate asks for, and its scores on the test pictures."""
         return {
             "data_source": self.data_source,
-            "network": str(self.scores["network"]),
-            "noise": in_words(noise["kind"], noise["strength"], noise.get("read_sigma")),
-            "pictures": str(self.scores["pictures"]),
+            "noise": self.noise,
             "psnr": repr(self.scores["denoised"]["psnr"]),
             "ssim": repr(self.scores["denoised"]["ssim"]),
-            "noisy_psnr": repr(self.scores["noisy"]["psnr"]),
-            "noisy_ssim": repr(self.scores["noisy"]["ssim"]),
+        }
+
+    def facts(self) -> dict[str, str]:
+        """What its run's tags say of it besides."""
+        return {
+            "network": str(self.scores["network"]),
+            "noise": self.noise,
+            "pictures": str(self.scores["pictures"]),
         }
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.registry import events
+from svhn_denoiser.registry.events import Event
 from svhn_denoiser.tracking.store import Store, is_not_there  # before MLflow: it decides what MLflow prints and reports
 
 # isort: split
@@ -36,7 +38,7 @@ _REQUIREMENTS = ("keras", "tensorflow", "numpy")
 
 @dataclass(frozen=True)
 class Version:
-    """A version of the registered model, with its tags: scores, lineage, and what became of it."""
+    """A version of the registered model, with its tags: scores, what the gate asks for, and what became of it."""
 
     number: int
     aliases: tuple[str, ...]
@@ -44,13 +46,23 @@ class Version:
     created: str
     tags: Mapping[str, str]
 
+    @property
+    def promotion(self) -> Event | None:
+        """When it became champion last, by whom, in place of which version and why."""
+        return events.read(events.PROMOTED, self.tags)
+
+    @property
+    def rollback(self) -> Event | None:
+        """When it was rolled back, by whom, to which version and why; None where it was promoted again since."""
+        return events.read(events.ROLLED_BACK, self.tags)
+
     def score(self, name: str) -> float | None:
-        """A score of the test pictures when the version was registered: psnr, ssim, noisy_psnr, noisy_ssim."""
+        """A score of the test pictures when the version was registered: psnr, ssim."""
         return float(self.tags[name]) if name in self.tags else None
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for programs to read as JSON."""
-        scores = {name: self.score(name) for name in ("psnr", "ssim", "noisy_psnr", "noisy_ssim")}
+        scores = {name: self.score(name) for name in ("psnr", "ssim")}
         others = {key: value for key, value in sorted(self.tags.items()) if key not in scores}
         return {
             "version": self.number,
@@ -58,6 +70,8 @@ class Version:
             "run_id": self.run_id,
             "created": self.created,
             **scores,
+            "promotion": self.promotion.as_dict() if self.promotion else None,
+            "rollback": self.rollback.as_dict() if self.rollback else None,
             "tags": others,
         }
 
@@ -97,16 +111,16 @@ def best_left(store: Store, sha256: str) -> Version | None:
     known = versions(store)
     numbers = {version.number for version in known}
     # MLflow gives no number twice: one that is missing was deleted
-    was_one = any("promoted_at" in version.tags for version in known) or numbers != set(range(1, len(numbers) + 1))
+    was_one = any(version.promotion for version in known) or numbers != set(range(1, len(numbers) + 1))
     others = [version for version in known if version.tags.get("sha256") != sha256]
     if not was_one or not others:
         return None
 
     def rank(version: Version) -> tuple[bool, str, float]:
-        promoted = version.tags.get("promoted_at", "")
+        promoted = version.promotion.at if version.promotion else ""
         # of two in the same second, the later one
         then = version.number if promoted else version.score("psnr") or 0
-        return "rolled_back_at" not in version.tags, promoted, float(then)
+        return version.rollback is None, promoted, float(then)
 
     return max(others, key=rank)
 

@@ -15,6 +15,9 @@ from svhn_denoiser.tracking.tags import RESTORED_FROM, of_stand_in
 from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 
+# metrics of a run, by name: what reports/metrics.json has of them
+_SCORES = {f"{group}.{score}": (group, score) for group in ("noisy", "denoised", "gain") for score in ("psnr", "ssim")}
+
 
 def run_exists(store: Store, run_id: str) -> bool:
     """Whether the store has that run, and nobody deleted it."""
@@ -26,15 +29,19 @@ def run_exists(store: Store, run_id: str) -> bool:
         raise
 
 
-def run_tags(store: Store, run_id: str) -> dict[str, str] | None:
-    """A run's tags; None where the store has no such run, or somebody deleted it."""
+def known_of_run(store: Store, run_id: str) -> dict[str, str]:
+    """A run's tags and its final scores, also where somebody deleted it; empty where it is gone for good.
+
+    The scores are those of `log_scores`, as text: noisy_psnr and so on.
+    """
     try:
-        run = store.client.get_run(run_id)
+        data = store.client.get_run(run_id).data
     except MlflowException as error:
         if is_not_there(error):
-            return None
+            return {}
         raise
-    return dict(run.data.tags) if run.info.lifecycle_stage == "active" else None
+    scores = {"_".join(path): repr(data.metrics[name]) for name, path in _SCORES.items() if name in data.metrics}
+    return dict(data.tags) | scores
 
 
 def ensure_run(store: Store, run_id: str) -> str:
@@ -62,11 +69,7 @@ def ensure_run(store: Store, run_id: str) -> str:
 
 def log_scores(store: Store, run_id: str, metrics: Mapping[str, Any]) -> None:
     """The final scores of reports/metrics.json as metrics of the run: few names, so that runs compare at a glance."""
-    scores = {
-        f"{group}.{score}": float(metrics[group][score])
-        for group in ("noisy", "denoised", "gain")
-        for score in ("psnr", "ssim")
-    }
+    scores = {name: float(metrics[group][score]) for name, (group, score) in _SCORES.items()}
     outbox.send_record(store.client, run_id, {"metrics": scores, "step": 0, "at": outbox.now()})
 
 

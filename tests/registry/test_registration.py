@@ -18,7 +18,7 @@ from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
-from svhn_denoiser.registry import promotion, versions
+from svhn_denoiser.registry import events, promotion, versions
 from svhn_denoiser.registry.registration import in_words, register, would_decide
 from svhn_denoiser.registry.trained import Trained
 from svhn_denoiser.registry.versions import Version
@@ -76,6 +76,12 @@ def version(store: Store, models: dict[str, Path]) -> Callable[..., Version]:
 def champion_number(store: Store) -> int | None:
     champion = versions.champion(store)
     return champion.number if champion else None
+
+
+def replaced(store: Store) -> str | None:
+    """Number of the version that the champion replaced."""
+    promotion = versions.find(store, "champion").promotion
+    return promotion.other if promotion else None
 
 
 def promote(store: Store, version: Version) -> None:
@@ -160,12 +166,13 @@ class TestPromotion:
         one, two, three = version(), version(), version()
         for each in (one, two, three):
             promote(store, each)
-        tags = versions.find(store, "champion").tags
-        assert (tags["promoted_over"], tags["promoted_by"], tags["promotion_reason"]) == ("2", "somebody", "a test")
+        promoted = versions.find(store, "champion").promotion
+        assert promoted is not None
+        assert (promoted.other, promoted.by, promoted.reason) == ("2", "somebody", "a test")
         left, back = promotion.rollback(store, by="me", reason="it blurs sevens")
         assert (left.number, back.number, champion_number(store)) == (3, 2, 2)
-        assert (left.tags["rolled_back_to"], left.tags["rolled_back_by"]) == ("2", "me")
-        assert left.tags["rolled_back_reason"] == "it blurs sevens"
+        assert left.rollback is not None
+        assert (left.rollback.other, left.rollback.by, left.rollback.reason) == ("2", "me", "it blurs sevens")
         promotion.rollback(store, by="me", reason="it too")
         assert champion_number(store) == 1
         with pytest.raises(DenoiserError, match="version 1 is the first champion"):
@@ -178,14 +185,38 @@ class TestPromotion:
         promote(store, two)
         promotion.rollback(store, by="me", reason="bad")
         promote(store, versions.find(store, "2"))  # second thoughts: forgives it
-        assert "rolled_back_at" not in versions.find(store, "2").tags
+        assert versions.find(store, "2").rollback is None
         promotion.rollback(store, by="me", reason="bad after all")
         promote(store, version())
         assert champion_number(store) == 3
         promotion.rollback(store, by="me", reason="bad")
-        versions.tag(store, 1, {"promoted_over": "2"})
+        versions.tag(store, 1, events.as_tag(events.PROMOTED, events.now("me", 2, "a test")))
         with pytest.raises(DenoiserError, match="version 2, which version 1 replaced, was itself rolled back"):
             promotion.rollback(store, by="me", reason="bad")
+
+    def test_versions_with_the_tags_of_earlier_releases_go_on_working(self, store: Store, version: Any) -> None:
+        what = {"psnr": "30", "noisy_psnr": "20", "network": "dncnn", "noise": "gaussian 0.1", "data_source": "svhn"}
+        old = {"promoted_at": "2026-11-22T10:00:00+00:00", "promoted_by": "gate", "promotion_reason": "better"}
+        version(**what, **old, promoted_over="none", gate="passed", gate_reason="better")
+        version(**what, **old, promoted_over="1", gate="passed", gate_reason="better still")
+        store.client.set_registered_model_alias(versions.MODEL, "champion", "2")
+        left, back = promotion.rollback(store, by="me", reason="it blurs sevens")
+        assert (left.number, back.number) == (2, 1)
+        description = store.client.get_model_version(versions.MODEL, "2").description
+        assert description == "30.00 dB (+10.0), dncnn, gaussian 0.1, official SVHN; was champion, rolled back to 1"
+        traces = {"at": "2026-11-23T10:00:00+00:00", "by": "me", "to": "1", "reason": "too dark"}
+        three = version(**old, promoted_over="1", **{f"rolled_back_{name}": text for name, text in traces.items()})
+        assert three.rollback == events.Event(traces["at"], "me", "1", "too dark")
+        assert getattr(versions.best_left(store, "new"), "number", None) == 1, "the others were rolled back"
+        promote(store, three)
+        assert versions.find(store, "3").rollback is None
+        assert replaced(store) == "1"
+
+    @pytest.mark.parametrize("by", ["anna", "anna by night: or over", "b\n2", ""])
+    def test_an_event_is_read_as_it_was_recorded(self, by: str) -> None:
+        for kind, other in ((events.PROMOTED, None), (events.PROMOTED, 3), (events.ROLLED_BACK, 3)):
+            event = events.now(by, other, "fewer: artefacts\nby over 2: no")
+            assert events.read(kind, events.as_tag(kind, event)) == event
 
     def test_a_rollback_without_a_known_way_back_says_what_to_do(self, store: Store, version: Any) -> None:
         one, two = version(), version()
@@ -207,7 +238,7 @@ class TestPromotion:
             with pytest.raises(promotion.ChampionChangedError):
                 promotion.promote(store, three, over=outdated, by="gate", reason="better")
         assert champion_number(store) == 2
-        assert "promoted_at" not in versions.find(store, "3").tags
+        assert versions.find(store, "3").promotion is None
 
     def test_of_two_that_beat_the_champion_at_once_one_replaces_it(self, store: Store, version: Any) -> None:
         one, two, three = version(), version(), version()
@@ -224,7 +255,7 @@ class TestPromotion:
 
         with ThreadPoolExecutor(2) as pool:
             assert sorted(pool.map(go, (two, three))) == ["promoted", "too late"]
-        assert versions.find(store, "champion").tags["promoted_over"] == "1"
+        assert replaced(store) == "1"
 
     def test_also_on_a_server_where_several_machines_promote(
         self, repository: Path, server: str, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
@@ -286,7 +317,7 @@ class TestPromotion:
     def test_the_champion_is_not_promoted_over_itself(self, store: Store, version: Any) -> None:
         promote(store, version())
         promote(store, versions.find(store, "1"))
-        assert versions.find(store, "champion").tags["promoted_over"] == "none"
+        assert replaced(store) == "none"
 
 
 class TestRegistration:
@@ -326,13 +357,23 @@ class TestRegistration:
         assert 0 < second["psnr_gain_low"] < second["psnr_gain"] < second["psnr_gain_high"]
         assert second["pictures"] == 40
         champion = versions.find(store, "champion")
-        assert champion.tags["promoted_by"] == "gate"
-        assert champion.tags["promotion_reason"] == " ".join(second["reasons"])
+        assert champion.promotion is not None
+        assert (champion.promotion.by, champion.promotion.other) == ("gate", "1")
+        gain = "{psnr_gain:+.3f} dB, 95 % interval {psnr_gain_low:+.3f} to {psnr_gain_high:+.3f} dB".format(**second)
+        assert champion.promotion.reason == gain
         assert (champion.score("psnr"), champion.tags["noise"]) == (30.5, "gaussian 0.1")
         assert champion.tags["data_source"] == "svhn"
-        assert len(store.client.get_run(champion.run_id).data.tags["params_hash"]) == 32
-        assert "params_hash" not in champion.tags
         json.dumps(second, allow_nan=False)
+
+    def test_a_version_has_few_tags_and_its_run_the_rest(self, stage: Any, store: Store) -> None:
+        stage("blur")
+        result = stage("more blur")
+        champion = versions.find(store, "champion")
+        assert sorted(champion.tags) == ["data_source", "gate", "noise", "promoted", "psnr", "sha256", "ssim"]
+        run = store.client.get_run(champion.run_id).data
+        assert run.tags["gate_reason"] == " ".join(result["reasons"])
+        assert (run.tags["network"], run.tags["pictures"], len(run.tags["params_hash"])) == ("residual-unet", "40", 32)
+        assert run.metrics["noisy.psnr"] == 30.5
 
     def test_a_line_says_what_a_version_is_and_what_became_of_it(self, stage: Any, store: Store) -> None:
         for model in ("blur", "more blur", "identity"):
@@ -387,7 +428,8 @@ class TestRegistration:
         challenger = versions.find(store, "challenger")
         assert challenger.number == 3
         assert challenger.tags["gate"] == "refused"
-        assert challenger.tags["gate_reason"] == " ".join(useless["reasons"])
+        run = store.client.get_run(challenger.run_id).data
+        assert run.tags["gate_reason"] == " ".join(useless["reasons"])
 
     def test_the_same_training_registers_once_and_changes_nothing(self, stage: Any, store: Store) -> None:
         run = store.client.create_run(store.experiment_id).info.run_id
@@ -508,7 +550,7 @@ class TestRegistration:
         monkeypatch.setattr(promotion, "promote", promote_after_somebody_else)
         result = stage("more blur")
         assert (result["champion_before"], result["champion_after"]) == (rivals[0].number, result["version"])
-        assert versions.find(store, "champion").tags["promoted_over"] == str(rivals[0].number)
+        assert replaced(store) == str(rivals[0].number)
 
     def test_a_champion_that_is_lost_is_said(self, stage: Any, store_folder: Path) -> None:
         stage("blur")
@@ -525,7 +567,9 @@ class TestRegistration:
         assert run.data.metrics["denoised.psnr"] == 30.5
         assert store.client.list_artifacts(run.info.run_id, "reports")
         (only,) = versions.versions(store)
-        assert (only.run_id, only.tags["restored_from"]) == (run.info.run_id, elsewhere)
+        assert only.run_id == run.info.run_id
+        line = store.client.get_model_version(versions.MODEL, str(only.number)).description
+        assert line == "30.50 dB (+0.0), residual-unet, gaussian 0.1, official SVHN; first champion"
 
 
 def test_a_server_holds_versions_and_hands_their_files_out(
