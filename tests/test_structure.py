@@ -38,7 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("params_words",),
     ("picture_files",),
     ("picture_depth", "picture_notes"),
-    ("git", "program", "terminal", "files", "paths", "dotted", "locks"),
+    ("git", "program", "terminal", "files", "paths", "dotted", "locks", "markdown"),
     ("credentials",),
     ("errors", "crops"),
 )

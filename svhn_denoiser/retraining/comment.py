@@ -5,6 +5,7 @@ from typing import Any
 
 from svhn_denoiser.credentials import masked
 from svhn_denoiser.dotted import as_text
+from svhn_denoiser.markdown import code, one_line, table
 from svhn_denoiser.retraining.result import Outcome, Result
 
 # identifies the comment, so that later runs update it
@@ -60,7 +61,7 @@ def headline(result: Result) -> str:
 
 def _reasons(result: Result) -> Iterable[str]:
     if result.reasons:
-        yield "\n".join(f"- {_one_line(reason)}" for reason in result.reasons)
+        yield "\n".join(f"- {one_line(reason)}" for reason in result.reasons)
 
 
 def _metrics(result: Result) -> Iterable[str]:
@@ -75,7 +76,7 @@ def _metrics(result: Result) -> Iterable[str]:
             row = [title, f"{now:.{digits}f}"]
             row += [] if before is None else [f"{before:.{digits}f}", f"{now - before:+.{digits}f}"]
             rows.append(row + [""] * (len(head) - len(row)))
-    yield _table(head, rows)
+    yield table(head, rows)
     if result.base is None:
         yield "There is no commit to compare with."
     elif result.base_metrics is None:
@@ -97,7 +98,7 @@ def _trials(result: Result) -> Iterable[str]:
         ]
         for trial in result.trials
     ]
-    yield _table([*names, "validation PSNR (dB)", "test PSNR (dB)"], rows)
+    yield table([*names, "validation PSNR (dB)", "test PSNR (dB)"], rows)
 
 
 def _settings(result: Result) -> Iterable[str]:
@@ -106,7 +107,7 @@ def _settings(result: Result) -> Iterable[str]:
         return
     shown = list(result.params_changed.items())[:_MOST_SETTINGS]
     rows = [[key, as_text(old), as_text(new)] for key, (old, new) in shown]
-    yield _table(["setting", "before", "this"], rows)
+    yield table(["setting", "before", "this"], rows)
     if len(shown) < len(result.params_changed):
         yield f"… and {len(result.params_changed) - len(shown)} more."
 
@@ -126,13 +127,13 @@ def _stages(result: Result) -> Iterable[str]:
         because.setdefault(tuple(reasons), []).append(stage)
     for why, stages in because.items():
         more = f", and {len(why) - _MOST_REASONS} more" if len(why) > _MOST_REASONS else ""
-        lines.append(f"- {', '.join(stages)}: {', '.join(map(_code, why[:_MOST_REASONS]))}{more}")
+        lines.append(f"- {', '.join(stages)}: {', '.join(map(code, why[:_MOST_REASONS]))}{more}")
     yield "\n".join(lines)
 
 
 def _notes(result: Result) -> Iterable[str]:
     if result.notes:
-        yield "\n".join(f"- {_one_line(note)}" for note in result.notes)
+        yield "\n".join(f"- {one_line(note)}" for note in result.notes)
 
 
 def _names(result: Result) -> Iterable[str]:
@@ -151,21 +152,3 @@ def _score(metrics: Mapping[str, Any] | None, path: tuple[str, str]) -> float | 
     group = (metrics or {}).get(path[0])
     value = group.get(path[1]) if isinstance(group, Mapping) else None
     return float(value) if isinstance(value, int | float) else None
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return _one_line(text).replace("|", "\\|")
-
-
-def _code(text: str) -> str:
-    return f"`{_one_line(text).replace('`', '')}`"
-
-
-def _one_line(text: str) -> str:
-    # masked here, too: a secret that a table has escaped is not found any more
-    return " ".join(masked(text).split())
