@@ -8,12 +8,25 @@ import base64
 import hashlib
 from html import escape
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Script(NamedTuple):
+    """A script in a page: its element, and what a Content-Security-Policy's script-src has to name."""
+
+    tag: str
+    source: str
+
+
+def inline(file: Path) -> Script:
+    """A file's script as part of a page."""
+    code = f"\n{file.read_text(encoding='utf-8')}"
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    return Script(f"<script>{code}</script>\n", f"'sha256-{digest}'")
+
 
 STYLE = Path(__file__).with_name("slider.html").read_text(encoding="utf-8")
-_CODE = Path(__file__).with_name("slider.js").read_text(encoding="utf-8")
-SCRIPT = f"<script>\n{_CODE}</script>\n"
-# what a Content-Security-Policy's script-src has to name
-SCRIPT_SOURCE = f"'sha256-{base64.b64encode(hashlib.sha256(f'{chr(10)}{_CODE}'.encode()).digest()).decode()}'"
+SCRIPT, SCRIPT_SOURCE = inline(Path(__file__).with_name("slider.js"))
 
 _TYPES = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 # pictures of fewer pixels a side are enlarged, each pixel a square
