@@ -11,12 +11,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
-_BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR, _SAMPLE_FORMAT = 258, 262, 284, 339
-_WHITE_IS_ZERO, _BAND_BY_BAND, _UNSIGNED = 0, 2, 1
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLES, _PLANAR, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 258, 262, 277, 284, 338, 339
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _BAND_BY_BAND, _UNSIGNED = 0, 1, 2, 1
+_UNSPECIFIED, _MULTIPLIED, _STRAIGHT = 0, 1, 2  # what a channel besides the colours is
 _HIGHEST = 65535
 _PEEKED = 1 << 16  # bytes of a file in which its header says how deep it is
+
+# TIFF of 16-bit grey and alpha, which Pillow does not know: as four channels of a byte it decodes them, too
+for _order in (TiffImagePlugin.II, TiffImagePlugin.MM):
+    for _kind in (_UNSPECIFIED, _MULTIPLIED, _STRAIGHT):
+        _layout = (_order, _BLACK_IS_ZERO, (_UNSIGNED,), 1, (16, 16), (_kind,))
+        TiffImagePlugin.OPEN_INFO.setdefault(_layout, ("RGBA", "RGBA"))
 
 
 def bits(image: Any, path: Path) -> int:
@@ -50,6 +57,8 @@ def deep_values(image: Any, path: Path, depth: int) -> NDArray[np.uint16] | None
     Raises:
         ValueError: whole numbers without a known range, or a layout that is not read here.
     """
+    if image.format == "TIFF" and image.mode != "F":
+        _refuse_signed(image, depth)
     if image.mode == "F" or depth <= 8:
         return None
     values: NDArray[np.uint16] | None = None
@@ -130,9 +139,6 @@ def _ppm(image: Any, path: Path) -> NDArray[np.uint16]:
 def _tiff(image: Any, path: Path, depth: int) -> NDArray[np.uint16] | None:
     rawmode = image.tile[0].args[0]
     photometric = image.tag_v2.get(_PHOTOMETRIC, _WHITE_IS_ZERO)
-    if image.mode == "I" or set(_numbers(image.tag_v2.get(_SAMPLE_FORMAT, _UNSIGNED))) != {_UNSIGNED}:
-        kind = "signed" if depth < 32 else f"{depth}-bit"
-        raise ValueError(f"it holds {kind} whole numbers, whose range is not known; save it with 8 or 16 bits")
     if image.tag_v2.get(_PLANAR, 1) == _BAND_BY_BAND and len(image.getbands()) > 1:
         raise ValueError("its 16-bit colours are stored band by band; save it with its colours pixel by pixel")
     if image.mode.startswith("I;16"):
@@ -140,14 +146,35 @@ def _tiff(image: Any, path: Path, depth: int) -> NDArray[np.uint16] | None:
         if depth == 12:
             values = (values << 4 | values >> 8).astype(np.uint16)
         return _HIGHEST - values if photometric == _WHITE_IS_ZERO else values
+    if image.tag_v2.get(_SAMPLES) == 2:
+        return _grey_and_alpha(image)
     if re.fullmatch(r"(RGB|RGBX|RGBA);16[BLN]", rawmode):
         return _two_passes(image, path, rawmode)
     if re.fullmatch(r"RGBa;16[BLN]", rawmode):  # Pillow would divide the bytes by the alpha, and not the numbers
-        values = _two_passes(image, path, rawmode.replace("a", "A"))
-        alpha = values[..., 3:].astype(np.uint64)
-        colours = values[..., :3].astype(np.uint64) * _HIGHEST // np.maximum(alpha, 1)
-        return np.concatenate([np.minimum(colours, _HIGHEST), alpha], axis=2).astype(np.uint16)
+        return _divided(_two_passes(image, path, rawmode.replace("a", "A")))
     return None
+
+
+def _refuse_signed(image: Any, depth: int) -> None:
+    # Pillow takes 8 signed bits for unsigned ones
+    if image.mode == "I" or set(_numbers(image.tag_v2.get(_SAMPLE_FORMAT, _UNSIGNED))) != {_UNSIGNED}:
+        kind = "signed" if depth < 32 else f"{depth}-bit"
+        raise ValueError(f"it holds {kind} whole numbers, whose range is not known; save it with 8 or 16 bits")
+
+
+def _grey_and_alpha(image: Any) -> NDArray[np.uint16]:
+    # libtiff hands numbers over in the machine's order, and Pillow's own decoder as they are in the file
+    big = sys.byteorder == "big" if image.tile[0].codec_name == "libtiff" else image.tag_v2.prefix == TiffImagePlugin.MM
+    values = np.ascontiguousarray(image, np.uint8).view(">u2" if big else "<u2").astype(np.uint16)
+    (kind,) = _numbers(image.tag_v2[_EXTRA_SAMPLES])
+    return values[..., 0] if kind == _UNSPECIFIED else _divided(values) if kind == _MULTIPLIED else values
+
+
+def _divided(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Colours (H, W, C) by the alpha in the last channel, which is multiplied into them."""
+    alpha = values[..., -1:].astype(np.uint64)
+    colours = values[..., :-1].astype(np.uint64) * _HIGHEST // np.maximum(alpha, 1)
+    return np.concatenate([np.minimum(colours, _HIGHEST), alpha], axis=2).astype(np.uint16)
 
 
 def _numbers(value: Any) -> tuple[int, ...]:

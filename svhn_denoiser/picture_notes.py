@@ -47,6 +47,7 @@ def exif(image: Image.Image) -> bytes | None:
         tags = image.getexif()
         for tag in set(tags) - _DESCRIBING:
             del tags[tag]
+        tags.bigtiff = False  # EXIF has the layout of a small file, whatever it is taken from
         return tags.tobytes() if len(tags) else None
     found = image.info.get("exif")
     return _said_upright(found) if isinstance(found, bytes) and found else None

@@ -108,6 +108,31 @@ class TestDepth:
         np.testing.assert_array_equal(picture.values.reshape(values.shape), values)
         assert (picture.format, picture.bits) == ("TIFF", 16)
 
+    @pytest.mark.parametrize("order", ["<", ">"])
+    @pytest.mark.parametrize("packed", [None, "zlib"])
+    @pytest.mark.parametrize("tile", [None, (16, 16)])
+    def test_tiff_of_16_bits_in_grey_with_alpha(self, order: Any, packed: Any, tile: Any, tmp_path: Path) -> None:
+        values = noise(21, 17, 2, kind=np.uint16)
+        how = {"photometric": "minisblack", "planarconfig": "contig", "byteorder": order, "tile": tile}
+        kinds = {"unassalpha": values, "assocalpha": None, "unspecified": values[..., 0]}
+        for kind, wanted in kinds.items():
+            tifffile.imwrite(tmp_path / "x.tif", values, extrasamples=[kind], compression=packed, **how)
+            picture = read(tmp_path / "x.tif")
+            if wanted is None:
+                grey, alpha = values.astype(float)[..., 0], values.astype(float)[..., 1]
+                wanted = np.dstack([np.minimum(grey / alpha * 65535, 65535).astype(np.uint16), values[..., 1]])
+            np.testing.assert_array_equal(picture.values, wanted, strict=True)
+            assert (picture.format, picture.bits) == ("TIFF", 16)
+
+    def test_a_large_layout_of_tiff_hands_on_what_it_says(self, tmp_path: Path) -> None:
+        values = noise(5, 6, 3, kind=np.uint16)
+        tifffile.imwrite(tmp_path / "x.tif", values, photometric="rgb", bigtiff=True, software="a camera")
+        picture = read(tmp_path / "x.tif")
+        np.testing.assert_array_equal(picture.values, values)
+        about = Image.Exif()
+        about.load(picture.exif or b"")
+        assert about[0x0131] == "a camera"
+
     def test_tiff_where_white_is_0(self, tmp_path: Path) -> None:
         values = noise(5, 6, kind=np.uint16)
         tifffile.imwrite(tmp_path / "x.tif", values, photometric="miniswhite")
@@ -127,6 +152,7 @@ class TestDepth:
             (noise(4, 4, kind=np.uint32), {}, "it holds 32-bit whole numbers, whose range is not known"),
             (noise(4, 4, kind=np.int32), {}, "it holds 32-bit whole numbers"),
             (noise(4, 4, kind=np.int16), {}, "it holds signed whole numbers"),
+            (noise(4, 4).view(np.int8), {}, "it holds signed whole numbers"),
             (noise(3, 4, 4, kind=np.uint16), {"photometric": "rgb", "planarconfig": "separate"}, "band by band"),
             (noise(4, 4, 3, kind=np.uint32), {"photometric": "rgb"}, "its layout of TIFF is not read here"),
         ],
