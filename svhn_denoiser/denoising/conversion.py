@@ -94,4 +94,6 @@ def _portable(model: keras.Model) -> keras.Model:
         return layer(*args, **kwargs)
 
     pooling = keras.layers.AveragePooling2D
+    if isinstance(model, keras.Sequential):  # which Keras clones as a list of layers
+        model = keras.Model(model.inputs, model.outputs, name=model.name)
     return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=call)

@@ -83,9 +83,10 @@ class FastNetwork:
             pictures: float32 (N, H, W, 3) in [0, 1].
 
         Returns:
-            The same shape and type, in [0, 1].
+            The same shape and type, in [0, 1]; NaN where the network answers with NaN or infinity.
         """
         result: Pictures = self._prepared(pictures.shape)([np.ascontiguousarray(pictures)])[0]
+        result[np.isinf(result)] = np.nan  # cut off at 1, it would look like white
         return np.clip(result, 0, 1, out=result)
 
     def _prepared(self, shape: tuple[int, ...]) -> Any:

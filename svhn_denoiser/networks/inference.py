@@ -18,7 +18,7 @@ def denoise(model: keras.Model, pictures: NDArray[np.float32], batch_size: int =
         batch_size: pictures that go through the network at once: more is faster and takes more memory.
 
     Returns:
-        float32 (N, H, W, 3), clipped to [0, 1].
+        float32 (N, H, W, 3), clipped to [0, 1]; NaN where the model answers with NaN or infinity.
     """
     if pictures.ndim != 4 or pictures.shape[-1] != 3:
         raise ValueError(f"expected pictures (N, H, W, 3), not {pictures.shape}")
@@ -28,6 +28,7 @@ def denoise(model: keras.Model, pictures: NDArray[np.float32], batch_size: int =
         batch = _pad(pictures[start : start + batch_size])
         out = np.asarray(model.predict_on_batch(batch))
         denoised[start : start + batch_size] = out[:, :height, :width]
+    denoised[np.isinf(denoised)] = np.nan  # cut off at 1, it would look like white
     return np.clip(denoised, 0, 1, out=denoised)
 
 

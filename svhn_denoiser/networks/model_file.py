@@ -6,9 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import whole
 from svhn_denoiser.networks.backend import keras
+
+# a shape of pictures, each side a multiple of what networks are given
+_EXAMPLE = (1, 16, 24, 3)
 
 
 def export(network: keras.Model) -> keras.Model:
@@ -38,7 +43,8 @@ def load_model(path: Path) -> keras.Model:
     """Load a Keras model in safe mode: no code from the file runs.
 
     Raises:
-        DenoiserError: there is no such file, it is no Keras model, or it does not map (N, H, W, 3) to the same.
+        DenoiserError: there is no such file, it is no Keras model, it does not map (N, H, W, 3) to the same, or its
+            weights are NaN or infinite.
     """
     if not path.is_file():
         raise DenoiserError(f"{path}: no such file. `dvc repro train` makes it.")
@@ -49,6 +55,11 @@ def load_model(path: Path) -> keras.Model:
     shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if shapes != ((None, None, None, 3),) * 2:
         raise DenoiserError(f"{path}: maps {shapes[0]} to {shapes[1]}, not colour pictures of any size to the same.")
+    if (answer := model.compute_output_shape(_EXAMPLE)) != _EXAMPLE:
+        raise DenoiserError(f"{path}: answers {_EXAMPLE} with {answer}, not with pictures of the same size.")
+    # behind a last layer that cuts off at 0 and 1, such a model would answer black or white
+    if broken := [weight.path for weight in model.weights if not np.isfinite(keras.ops.convert_to_numpy(weight)).all()]:
+        raise DenoiserError(f"{path}: its weights {broken[0]} are NaN or infinite. Take another model.")
     # XLA would compile again for each picture size
     model.jit_compile = False
     return model

@@ -285,9 +285,10 @@ class TestTheProgram:
         assert (bad.returncode, bad.stdout) == (1, "")
         assert "error: bad.png: its bytes are no picture" in bad.stderr
 
-    def test_a_network_that_answers_nan_writes_nothing(self, folder: Path) -> None:
+    @pytest.mark.parametrize("factor", ["nan", "inf"])
+    def test_a_network_that_answers_nan_or_infinity_writes_nothing(self, factor: str, folder: Path) -> None:
         picture(folder / "a.png")
-        halving_network(folder / "model.xml", float("nan"))
+        halving_network(folder / "model.xml", float(factor))
         done = program("denoise", "a.png", "-o", "out", "--model", "model.xml", folder=folder)
         assert done.returncode == 1
         assert "NaN" in done.stderr

@@ -14,6 +14,7 @@ from svhn_denoiser.denoising.formats import SUFFIXES, Format
 from svhn_denoiser.denoising.runtime import FastNetwork
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.networks import architectures, inference
+from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.networks.model_file import export, load_model, save
 from svhn_denoiser.params import Params
 from tests.command_line import invoke
@@ -64,6 +65,13 @@ def test_on_real_pictures_too(into: Format, real_svhn: Path, model: Path, tmp_pa
     )
     assert found.source.startswith("crops of")
     assert abs(found.loss) < 1e-3
+
+
+def test_a_list_of_layers_is_exported_too(tmp_path: Path) -> None:
+    layers = [keras.Input((None, None, 3)), keras.layers.UpSampling2D(2), keras.layers.AveragePooling2D(2)]
+    keras.Sequential(layers).save(tmp_path / "denoiser.keras")
+    found = exporting.export(tmp_path / "denoiser.keras", "openvino", tmp_path / "denoiser.xml")
+    assert found.largest_difference < 1e-4
 
 
 def test_an_export_that_answers_otherwise_is_not_written(

@@ -210,3 +210,28 @@ class TestInference:
         keras.Sequential([keras.Input((10,)), keras.layers.Dense(2)]).save(tmp_path / "classifier.keras")
         with pytest.raises(DenoiserError, match="not colour pictures of any size"):
             load_model(tmp_path / "classifier.keras")
+
+    @pytest.mark.parametrize("layer", ["UpSampling2D", "AveragePooling2D", "ZeroPadding2D"])
+    def test_a_model_that_changes_the_size_of_pictures_is_refused(self, layer, tmp_path):
+        changing = getattr(keras.layers, layer)(2)
+        keras.Sequential([keras.Input((None, None, 3)), changing]).save(tmp_path / "resizing.keras")
+        with pytest.raises(DenoiserError, match=r"resizing\.keras: answers \(1, 16, 24, 3\) with"):
+            load_model(tmp_path / "resizing.keras")
+
+    @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+    def test_a_model_with_a_broken_weight_is_refused_though_its_last_layer_hides_it(self, number, tmp_path):
+        pixels = keras.Input((None, None, 3))
+        coloured = keras.layers.Conv2D(3, 1)
+        network = export(keras.Model(pixels, coloured(pixels)))
+        kernel, bias = coloured.get_weights()
+        bias[1] = number
+        coloured.set_weights([kernel, bias])
+        network.save(tmp_path / "broken.keras")
+        with pytest.raises(DenoiserError, match=r"broken\.keras: its weights .*bias are NaN or infinite"):
+            load_model(tmp_path / "broken.keras")
+
+    def test_infinity_is_not_taken_for_white(self):
+        pixels = keras.Input((None, None, 3))
+        overflowing = keras.layers.Conv2D(3, 1, kernel_initializer=keras.initializers.Constant(3e38))
+        answer = denoise(keras.Model(pixels, overflowing(pixels)), np.ones((1, 4, 4, 3), np.float32))
+        assert np.isnan(answer).all()
