@@ -11,6 +11,8 @@ from typing import Any
 
 from svhn_denoiser.errors import DenoiserError
 
+_MISSING = object()
+
 # bytes of a file's name that file systems take
 _LONGEST_NAME = 255
 
@@ -60,18 +62,31 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, needed: Mapping[str, type] | None = None) -> dict[str, Any]:
     """Read what an earlier stage wrote.
 
+    Args:
+        path: where it is.
+        needed: what has to be in it, by dotted key: str, float for any number, or object for anything.
+
     Raises:
-        DenoiserError: it is missing or damaged.
+        DenoiserError: it is missing, damaged, or without something that is needed.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DenoiserError(f"{path}: no such file. `dvc repro` makes it.") from None
-    except ValueError as error:
-        raise DenoiserError(f"{path}: is damaged ({error}). Delete it and run `dvc repro`.") from None
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, error) from None
+    if not isinstance(content, dict):
+        raise _damaged(path, "it holds no keys")
+    for key, kind in (needed or {}).items():
+        found: Any = content
+        for part in key.split("."):
+            found = found.get(part, _MISSING) if isinstance(found, dict) else _MISSING
+        number = isinstance(found, int | float) and not isinstance(found, bool)
+        if found is _MISSING or not (number if kind is float else isinstance(found, kind)):
+            raise _damaged(path, f"it has no {'number' if kind is float else 'value'} {key}")
     return content
 
 
@@ -90,14 +105,34 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
             writer.writerow({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in row.items()})
 
 
-def read_csv(path: Path) -> list[dict[str, str]]:
+def read_csv(path: Path, numbers: Sequence[str] = (), *, empty: bool = True) -> list[dict[str, str]]:
     """The rows of a table that an earlier stage wrote, all values as text.
 
+    Args:
+        path: where it is.
+        numbers: columns that have to be there, with a number in each row.
+        empty: whether there may be no rows.
+
     Raises:
-        DenoiserError: it is missing.
+        DenoiserError: it is missing, damaged, or without something that is needed.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+            rows = list(csv.DictReader(file))
     except FileNotFoundError:
         raise DenoiserError(f"{path}: no such file. `dvc repro` makes it.") from None
+    except (ValueError, csv.Error) as error:
+        raise _damaged(path, error) from None
+    if not rows and not empty:
+        raise _damaged(path, "it has no rows")
+    for line, row in enumerate(rows, 2):
+        for name in numbers:
+            try:
+                float(row[name])
+            except (KeyError, TypeError, ValueError):
+                raise _damaged(path, f"line {line} has no number {name}") from None
+    return rows
+
+
+def _damaged(path: Path, why: object) -> DenoiserError:
+    return DenoiserError(f"{path}: is damaged ({why}). Delete it and run `dvc repro`.")

@@ -21,6 +21,45 @@ def test_json_is_sorted_whole_and_read_back(tmp_path: Path) -> None:
         read_json(tmp_path / "none.json")
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[]", "it holds no keys"),
+        ("{}", "it has no value run_id"),
+        ('{"run_id": 3, "noisy": {"psnr": 20}}', "it has no value run_id"),
+        ('{"run_id": "a", "noisy": 20}', "it has no number noisy.psnr"),
+        ('{"run_id": "a", "noisy": {"psnr": true}}', "it has no number noisy.psnr"),
+        ('{"run_id": "a", "noisy": {"psnr": "20"}}', "it has no number noisy.psnr"),
+        ("[" * 100_000, "recursion"),
+    ],
+)
+def test_json_without_what_is_needed_is_damaged(text: str, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"run_id": "a", "noisy": {"psnr": 20}}')
+    assert read_json(path, {"run_id": str, "noisy.psnr": float, "noisy": object})["noisy"] == {"psnr": 20}
+    path.write_text(text)
+    with pytest.raises(DenoiserError, match=rf"^{path}: is damaged \(.*{why}.*Delete it and run `dvc repro`"):
+        read_json(path, {"run_id": str, "noisy.psnr": float})
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it has no rows"),
+        (b"epoch,loss\n", "it has no rows"),
+        (b"epoch,lots\n1,2\n", "line 2 has no number loss"),
+        (b"epoch,loss\n1,2\n2\n", "line 3 has no number loss"),
+        (b"epoch,loss\n1,2-3\n", "line 2 has no number loss"),
+        (b"epoch,loss\n1,\xff\n", "utf-8"),
+    ],
+)
+def test_a_table_without_what_is_needed_is_damaged(content: bytes, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+    with pytest.raises(DenoiserError, match=rf"^{path}: is damaged \(.*{why}.*Delete it and run `dvc repro`"):
+        read_csv(path, ("epoch", "loss"), empty=False)
+
+
 def test_a_table_has_six_digits_and_is_read_back_as_text(tmp_path: Path) -> None:
     path = tmp_path / "reports" / "x.csv"
     write_csv(path, [{"epoch": 1, "loss": 0.123456789}, {"epoch": 2, "loss": 1.0}])

@@ -8,6 +8,20 @@ from rich.table import Table
 from svhn_denoiser.files import read_csv, read_json
 from svhn_denoiser.paths import BASELINES, METRICS
 
+# what is asked of metrics.json
+_NEEDED = {
+    "pictures": float,
+    "network": str,
+    "noise.kind": str,
+    "noise.strength": object,
+    **{
+        f"{group}.{name}": float
+        for group in ("noisy", "denoised")
+        for name in ("psnr", "psnr_low", "psnr_high", "ssim")
+    },
+    **{f"gain.{name}": float for name in ("psnr", "ssim")},
+}
+
 
 def read_scores(reports: Path) -> dict[str, Any]:
     """The scores of a run: its metrics.json, and under `methods` the rows of its baselines.csv.
@@ -15,8 +29,8 @@ def read_scores(reports: Path) -> dict[str, Any]:
     Raises:
         DenoiserError: there are none in that folder.
     """
-    metrics = read_json(reports / METRICS.name)
-    rows = read_csv(reports / BASELINES.name)
+    metrics = read_json(reports / METRICS.name, _NEEDED)
+    rows = read_csv(reports / BASELINES.name, ("psnr", "ssim"))
     rows.sort(key=lambda row: -float(row["psnr"]))
     return metrics | {"methods": [row | {score: float(row[score]) for score in ("psnr", "ssim")} for row in rows]}
 

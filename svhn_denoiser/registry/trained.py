@@ -9,6 +9,10 @@ from svhn_denoiser.files import read_json
 from svhn_denoiser.noise import in_words
 from svhn_denoiser.paths import METRICS, MODEL, RUN, SOURCE
 
+# what is asked of reports/metrics.json
+_SCORES = {f"{group}.{score}": float for group in ("noisy", "denoised", "gain") for score in ("psnr", "ssim")}
+_NEEDED = {**_SCORES, "pictures": float, "network": str, "noise.kind": str, "noise.strength": object}
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -58,7 +62,7 @@ def read_trained() -> Trained:
     """
     return Trained(
         model_file=MODEL,
-        run_id=read_json(RUN)["run_id"],
-        data_source=read_json(SOURCE)["source"],
-        scores=read_json(METRICS),
+        run_id=read_json(RUN, {"run_id": str})["run_id"],
+        data_source=read_json(SOURCE, {"source": str})["source"],
+        scores=read_json(METRICS, _NEEDED),
     )

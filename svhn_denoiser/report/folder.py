@@ -23,7 +23,7 @@ def write(evaluation: Evaluation, images: Mapping[str, bytes]) -> None:
         metrics=evaluation.metrics,
         **evaluation.tables,
         images=images,
-        history=read_csv(HISTORY),
+        history=read_csv(HISTORY, ("epoch", "loss", "validation_psnr"), empty=False),
         run=read_json(RUN),
         source=read_json(SOURCE),
     )

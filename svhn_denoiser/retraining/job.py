@@ -144,7 +144,7 @@ def _work(
 
 def _describe(result: Result, candidate: Candidate, changed: dict[str, list[str]]) -> None:
     result.metrics = read_json(METRICS)
-    result.run_id = read_json(RUN)["run_id"]
+    result.run_id = read_json(RUN, {"run_id": str})["run_id"]
     result.pictures = [str(picture) for picture in sorted(IMAGES.glob("*.png"))]
     result.changes = {stage: list(why) for stage, why in changed.items()} or result.changes
     result.params_changed = changes.of_settings(result.base, candidate)

@@ -56,7 +56,9 @@ class Sweep:
             self._train(candidate)
             if last > 0:
                 trial = Trial(
-                    dict(candidate.chosen), _best_validation_psnr(), float(read_json(METRICS)["denoised"]["psnr"])
+                    dict(candidate.chosen),
+                    _best_validation_psnr(),
+                    float(read_json(METRICS, {"denoised.psnr": float})["denoised"]["psnr"]),
                 )
                 result.trials.append(trial)
                 psnrs.append(trial.validation_psnr)
@@ -109,5 +111,5 @@ def _stronger(one: StageOutcome, other: StageOutcome) -> StageOutcome:
 
 def _best_validation_psnr() -> float:
     # of the epoch that was kept; a training that once was no number has not lost for that
-    every = [float(row["validation_psnr"]) for row in read_csv(HISTORY)]
+    every = [float(row["validation_psnr"]) for row in read_csv(HISTORY, ("validation_psnr",), empty=False)]
     return max((psnr for psnr in every if not math.isnan(psnr)), default=-math.inf)

@@ -11,6 +11,9 @@ from svhn_denoiser.retraining.pipeline import REGISTER, Pipeline
 from svhn_denoiser.retraining.registry_access import Access
 from svhn_denoiser.retraining.result import Outcome, Result
 
+# what is asked of reports/registration.json
+_NEEDED = {"version": float, "run_id": str, "promoted": bool, "reasons": list, "champion_after": object}
+
 
 def reach(pipeline: Pipeline, access: Access, result: Result, say: Callable[[str], None], *, changed: bool) -> None:
     """Have the gate judge what lies in the working folder; outcome, reasons, version and champions go to the result.
@@ -43,12 +46,12 @@ def _register(pipeline: Pipeline, result: Result, changed: bool) -> dict[str, An
     # the verdict is reported once, by the retraining
     environment = {program.REPORTED: "yes"}
     result.stages |= pipeline.run([REGISTER], environment=environment)
-    answer = read_json(REGISTRATION)
+    answer = read_json(REGISTRATION, _NEEDED)
     if result.stages[REGISTER] == "unchanged" and (why := registry_access.out_of_date(answer)) is not None:
         # DVC knows nothing of the registry
         result.changes[REGISTER] = [why]
         result.stages |= pipeline.run([REGISTER], environment=environment, force=True)
-        answer = read_json(REGISTRATION)
+        answer = read_json(REGISTRATION, _NEEDED)
     if result.stages[REGISTER] == "unchanged" and changed:
         # the verdict is that of an earlier retraining
         answer |= {"promoted": False, "reasons": [f"The results are the same as for version {answer['version']}."]}
