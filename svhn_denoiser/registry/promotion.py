@@ -3,7 +3,7 @@
 MLflow's aliases keep no history, so each promotion and rollback is recorded in a tag of the version.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from svhn_denoiser.errors import DenoiserError
@@ -72,9 +72,14 @@ def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
                 f"version {left.number} was made champion by other means, so what it replaced is not known. {choose}"
             )
         number = left.promotion.other
-        if number == NOBODY:
-            raise DenoiserError(f"version {left.number} is the first champion: there is none to go back to.")
         there = {version.number: version for version in versions(store)}
+        if number == NOBODY:
+            if _had_a_champion_before(left, there):
+                raise DenoiserError(
+                    f"version {left.number} replaced none: the alias or the version of the champion before it was "
+                    f"deleted. {choose}"
+                )
+            raise DenoiserError(f"version {left.number} is the first champion: there is none to go back to.")
         back = there.get(int(number))
         if back is None:
             raise DenoiserError(f"version {number}, which version {left.number} replaced, was deleted. {choose}")
@@ -87,6 +92,14 @@ def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
         store.client.set_registered_model_alias(MODEL, CHAMPION, number)
     describe(store, left.number)
     return find(store, str(left.number)), find(store, number)
+
+
+def _had_a_champion_before(version: Version, there: Mapping[int, Version]) -> bool:
+    # MLflow gives no number twice: one that is missing was deleted, and may have been the champion
+    if any(number not in there for number in range(1, version.number)):
+        return True
+    promoted = sorted((each.promotion.at, each.number) for each in there.values() if each.promotion)
+    return promoted[0][1] != version.number
 
 
 @contextmanager

@@ -24,14 +24,10 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.paths import DVC_LOCK
 from svhn_denoiser.retraining.output import StageOutput, on_standard_error
 from svhn_denoiser.retraining.result import StageOutcome
+from svhn_denoiser.tracking.lineage import LOCK_REMEDY
 
 # stages that a retraining treats in ways of their own
 TRAIN, REGISTER = "train", "register"
-
-_LOCK_REMEDY = (
-    f" Take back the committed one with `git checkout HEAD -- {DVC_LOCK}`; where none is committed, delete it: DVC "
-    f"finds what was made in its run cache."
-)
 
 
 class Pipeline:
@@ -269,7 +265,7 @@ def explained() -> Iterator[None]:
         yield
     except (DvcException, OSError, UnicodeEncodeError) as error:
         text = _reason(error)
-        remedy = _LOCK_REMEDY if f"{DVC_LOCK}' " in text else ""
+        remedy = f" {LOCK_REMEDY}" if f"{DVC_LOCK}' " in text else ""
         raise DenoiserError(_about_a_file(error) or f"DVC says: {text}{remedy}") from error
 
 

@@ -14,10 +14,21 @@ from svhn_denoiser.git import git
 from svhn_denoiser.params import Params
 from svhn_denoiser.paths import DVC_LOCK, PARAMS
 
+LOCK_REMEDY = (
+    f"Take back the committed one with `git checkout HEAD -- {DVC_LOCK}`; where none is committed, delete it: DVC "
+    f"finds what was made in its run cache."
+)
+
+
+def experiment() -> str | None:
+    """The name of the experiment of DVC's that this is part of; None outside of one, and in one of another project."""
+    return os.environ.get("DVC_EXP_NAME") if _foreign_base() is None else None
+
 
 def git_commit() -> str | None:
     """The commit the code stands at; under `dvc exp run`, the one the experiment began from. None without git."""
-    return os.environ.get("DVC_EXP_BASELINE_REV") or _git("rev-parse", "HEAD")
+    base = os.environ.get("DVC_EXP_BASELINE_REV") if _foreign_base() is None else None
+    return base or _git("rev-parse", "HEAD")
 
 
 def git_dirty() -> bool | None:
@@ -26,7 +37,7 @@ def git_dirty() -> bool | None:
     `dvc.lock` does not count, as each run writes it; nor does params.yaml in an experiment of DVC's, which changes it
     by `-S`: the run records every setting.
     """
-    written = [DVC_LOCK, PARAMS] if os.environ.get("DVC_EXP_NAME") else [DVC_LOCK]
+    written = [DVC_LOCK, PARAMS] if experiment() else [DVC_LOCK]
     besides = [f":(exclude){file}" for file in written]
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", *besides)
     return None if changed is None else bool(changed)
@@ -48,14 +59,13 @@ def dvc_hash(out: Path, lock: Path = DVC_LOCK) -> str | None:
     """
     try:
         tree = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))
+        outs = [entry for stage in (tree or {}).get("stages", {}).values() for entry in stage.get("outs", ())]
+        found = next((entry.get("md5") for entry in outs if entry.get("path") == out.as_posix()), None)
     except FileNotFoundError:
         return None
-    except YAMLError as error:
-        raise DenoiserError(
-            f"{lock}: is not valid YAML. Delete it and run `dvc repro`, which writes it again."
-        ) from error
-    outs = [entry for stage in (tree or {}).get("stages", {}).values() for entry in stage.get("outs", ())]
-    found = next((entry.get("md5") for entry in outs if entry.get("path") == out.as_posix()), None)
+    # no YAML, no text, or a tree of another form
+    except (YAMLError, ValueError, AttributeError, TypeError) as error:
+        raise DenoiserError(f"{lock}: is damaged or has conflicts of a merge. {LOCK_REMEDY}") from error
     return str(found).removesuffix(".dir") if found else None
 
 
@@ -63,6 +73,14 @@ def params_hash(params: Params) -> str:
     """An md5 of all settings, whatever the order and the comments of the file they stand in."""
     text = json.dumps(params.model_dump(by_alias=True), sort_keys=True)
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _foreign_base() -> str | None:
+    # the environment may hold the variables of an experiment of another project: it began from a commit not known here
+    base = os.environ.get("DVC_EXP_BASELINE_REV")
+    if not base or _git("rev-parse", "HEAD") is None:
+        return None
+    return base if _git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}") is None else None
 
 
 def _git(*arguments: str) -> str | None:

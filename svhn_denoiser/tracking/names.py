@@ -1,6 +1,5 @@
 """What a run is called: the settings that are special about it, and the experiment or branch that it belongs to."""
 
-import os
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,7 +10,7 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.git import git
 from svhn_denoiser.params import Params, parse
 from svhn_denoiser.paths import PARAMS
-from svhn_denoiser.tracking.lineage import git_commit
+from svhn_denoiser.tracking.lineage import experiment, git_commit
 
 # branches that say nothing of a run
 _MAIN = {"main", "master", "HEAD", ""}
@@ -46,7 +45,7 @@ def run_name(params: Params, special: Mapping[str, Any] | None) -> str:
         params: all settings.
         special: those that differ from the committed ones; None where that is not known.
     """
-    group = os.environ.get("DVC_EXP_NAME") or _branch()
+    group = experiment() or _branch()
     if special is None:
         return group or params.train.network
     if not special:

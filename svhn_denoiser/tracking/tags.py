@@ -1,11 +1,10 @@
 """Tags of runs: the code, settings and data of a training, and how it ended."""
 
-import os
 from collections.abc import Mapping
 
 from svhn_denoiser.params import Params
 from svhn_denoiser.paths import NOISY
-from svhn_denoiser.tracking.lineage import dvc_hash, git_commit, git_dirty, params_hash, person
+from svhn_denoiser.tracking.lineage import dvc_hash, experiment, git_commit, git_dirty, params_hash, person
 from svhn_denoiser.tracking.names import as_options, special_settings
 
 # the run that a training resumes, if that run is gone
@@ -25,7 +24,7 @@ def of_lineage(params: Params) -> dict[str, str]:
     known = {
         "git_commit": commit,
         "git_dirty": None if dirty is None else ("yes" if dirty else "no"),
-        "dvc_experiment": os.environ.get("DVC_EXP_NAME"),
+        "dvc_experiment": experiment(),
         "data_hash": dvc_hash(NOISY),
         "data_source": params.download.source,
         "params_hash": params_hash(params),

@@ -230,6 +230,22 @@ class TestPromotion:
         with pytest.raises(DenoiserError, match="version 2, which version 1 replaced, was deleted"):
             promotion.rollback(store, by="me", reason="bad")
 
+    @pytest.mark.parametrize("lost", ["alias", "version"])
+    def test_a_rollback_tells_a_first_champion_from_one_whose_predecessor_was_deleted(
+        self, store: Store, version: Any, lost: str
+    ) -> None:
+        version()
+        promote(store, version())
+        with pytest.raises(DenoiserError, match="version 2 is the first champion"):
+            promotion.rollback(store, by="me", reason="bad")
+        if lost == "alias":
+            store.client.delete_registered_model_alias(versions.MODEL, "champion")
+        else:
+            store.client.delete_model_version(versions.MODEL, "2")
+        promote(store, version())
+        with pytest.raises(DenoiserError, match=r"version \d replaced none: .* deleted\. Choose one of"):
+            promotion.rollback(store, by="me", reason="bad")
+
     def test_who_was_compared_with_an_older_champion_is_not_promoted(self, store: Store, version: Any) -> None:
         one, two, three = version(), version(), version()
         promote(store, one)

@@ -117,6 +117,22 @@ def test_the_experiment_names_the_run_and_the_commit(
     assert found.data.tags["git_commit"] == "c0ffee"
 
 
+def test_an_experiment_of_another_project_lends_neither_name_nor_commit(
+    settings: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commit = ["-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-q", "--allow-empty", "-m", "begin"]
+    for arguments in (["init", "-q"], commit):
+        subprocess.run(["git", *arguments], check=True)
+    own = tags.of_lineage(settings)
+    for base in ("0123456789" * 4, "not-here"):
+        monkeypatch.setenv("DVC_EXP_NAME", "of-another")
+        monkeypatch.setenv("DVC_EXP_BASELINE_REV", base)
+        assert tags.of_lineage(settings) == own
+    monkeypatch.setenv("DVC_EXP_BASELINE_REV", own["git_commit"])
+    assert tags.of_lineage(settings)["dvc_experiment"] == "of-another"
+
+
 def test_a_change_that_is_not_committed_is_told_but_dvc_lock_is_none(
     tmp_path: Path, settings: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,8 +397,25 @@ def test_the_hash_of_an_output_is_dvcs_own(tmp_path: Path) -> None:
     _lock_file(tmp_path)
     assert dvc_hash(NOISY, tmp_path / "dvc.lock") == DATA_HASH
     assert dvc_hash(Path("data/other"), tmp_path / "dvc.lock") is None
-    (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: [\n")
-    with pytest.raises(DenoiserError, match="Delete it and run `dvc repro`"):
+    (tmp_path / "dvc.lock").write_bytes(b"")
+    assert dvc_hash(NOISY, tmp_path / "dvc.lock") is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: [\n",
+        b"\xff\xfe",
+        b"stages",
+        b"stages: 3",
+        b"stages: {train: 3}",
+        b"stages: {train: {outs: 3}}",
+        b"stages: {train: {outs: [3]}}",
+    ],
+)
+def test_a_damaged_dvc_lock_is_taken_back_from_git(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "dvc.lock").write_bytes(content)
+    with pytest.raises(DenoiserError, match=r"dvc\.lock: is damaged .*`git checkout HEAD -- dvc\.lock`"):
         dvc_hash(NOISY, tmp_path / "dvc.lock")
 
 
