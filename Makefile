@@ -109,10 +109,8 @@ lint: $(READY)  ## run ruff, mypy and the checks of the workflows
 	@check-jsonschema --quiet --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci .gitlab-ci.yml
 
 PORT ?= 5000
-ui: $(READY)  ## compare the runs at http://127.0.0.1:5000 (another port: PORT=5001)
-	@if [[ "$(MLFLOW_TRACKING_URI)" == http* ]]; then \
-		echo "error: the runs are on the server that MLFLOW_TRACKING_URI names: open it in a browser" >&2; exit 1; fi
-	@mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
+ui: $(READY)  ## compare the runs at http://127.0.0.1:5000 (another port: PORT=5001; options: UI="--no-browser")
+	@svhn-denoiser ui --port $(PORT) $(UI)
 
 BENCH_READY := $(VENV)/.bench
 bench: $(BENCH_READY)  ## compare denoisers, into benchmarks/side_by_side (options: BENCH="--pictures 200")

@@ -18,6 +18,7 @@ from svhn_denoiser.evaluation.command import scores
 from svhn_denoiser.registry import command as registry_command
 from svhn_denoiser.retraining.command import retrain
 from svhn_denoiser.tracking import command as tracking_command
+from svhn_denoiser.tracking.ui_command import ui
 
 app = typer.Typer(
     help="Remove noise from pictures of house numbers, and manage the models that do it.",
@@ -27,7 +28,7 @@ app = typer.Typer(
 app.add_typer(params_command.app, name="params")
 app.add_typer(registry_command.app, name="registry")
 app.add_typer(tracking_command.app, name="runs")
-for command in (retrain, drift, scores, denoise, export):
+for command in (retrain, drift, scores, ui, denoise, export):
     app.command()(command)
 
 

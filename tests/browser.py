@@ -1,9 +1,11 @@
 """A real browser, Chromium, asked over a pipe: nothing but the browser itself is needed."""
 
+import base64
 import json
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,15 +45,15 @@ class Browser:
         return answer["result"]
 
     def open(
-        self, page: Path, width: int = 1200, height: int = 1000, *, dark: bool = False, phone: bool = False
+        self, page: Path | str, width: int = 1200, height: int = 1000, *, dark: bool = False, phone: bool = False
     ) -> None:
-        """Show a page in a window of that size, and wait until all of it is there."""
+        """Show a file, or an address, in a window of that size, and wait until all of it is there."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
         self.call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.events.clear()
-        self.call("Page.navigate", url=page.as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
 
@@ -60,6 +62,16 @@ class Browser:
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def wait_for(self, expression: str) -> Any:
+        """Wait until JavaScript on the page has a value that counts as true; that value."""
+        while not (value := self.value(expression)):
+            time.sleep(0.2)
+        return value
+
+    def screenshot(self, file: Path) -> None:
+        """Write what the window shows as a PNG."""
+        file.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
 
     def mouse(self, kind: str, x: float, y: float, *, held: bool = True) -> None:
         """Press, move or release the left button: mousePressed, mouseMoved, mouseReleased."""

@@ -19,6 +19,7 @@ from svhn_denoiser.registry.judgement import Candidate, judge, score
 from svhn_denoiser.registry.promotion import ChampionChangedError
 from svhn_denoiser.registry.trained import Trained
 from svhn_denoiser.registry.versions import Version
+from svhn_denoiser.tracking import views
 from svhn_denoiser.tracking.runs import ensure_run, known_of_run, log_report, log_scores, run_exists
 from svhn_denoiser.tracking.store import Store, connect, explained
 from svhn_denoiser.tracking.tags import of_lineage
@@ -60,6 +61,7 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
             versions.tag(store, version.number, {"gate": "passed" if decision.promoted else "refused"})
         describe(store, version.number)
         after = versions.champion(store)
+    views.refresh(store)
     return {"version": version.number, "run_id": run_id, **_verdict(params, decision, before, after)}
 
 
