@@ -18,7 +18,7 @@ READY := $(VENV)/.ready
 DEMO := -S download.source=synthetic -S download.synthetic.train=3000 -S download.synthetic.test=500 \
 	-S train.epochs=10 -S evaluate.noise_level_pictures=300 -S evaluate.baseline_pictures=200
 
-.PHONY: help setup gpu s3 export demo shipped-model test repro retrain ui bench bench-runtimes faults mutants lint docs
+.PHONY: help setup gpu s3 team-server export demo shipped-model test repro retrain ui bench bench-runtimes faults mutants lint docs
 
 help:  ## list the targets
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +40,15 @@ gpu: $(READY)  ## install TensorFlow's CUDA libraries (Linux, NVIDIA)
 	@$(VENV)/bin/python -c 'from svhn_denoiser.networks.backend import keras; import tensorflow as tf; \
 		print("TensorFlow sees", len(tf.config.list_physical_devices("GPU")), "GPU(s)")'
 
-s3: $(READY)  ## install DVC's plug-in for S3 remotes
+s3: $(READY)  ## install what S3 needs: DVC's plug-in for remotes, and MLflow's for artifacts
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/s3.txt
+
+SERVER_READY := $(VENV)/.server
+team-server: $(SERVER_READY)  ## install what a team's MLflow server needs: PostgreSQL's client, S3's, accounts
+
+$(SERVER_READY): $(READY) requirements/server.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/server.txt
+	@touch $@
 
 EXPORT_READY := $(VENV)/.export
 export: $(EXPORT_READY)  ## install what `svhn-denoiser export` needs for ONNX and LiteRT
