@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from svhn_denoiser import params
 from svhn_denoiser.dotted import flat
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.params_rules import broken_rules
 from tests.example_settings import EXAMPLE, ROOT
 
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -158,6 +159,45 @@ def test_one_wrong_setting_is_counted_as_one():
     assert refusal(TEXT.replace("epochs: 30", "epochs: 0")).startswith(
         "params.yaml: 1 setting is wrong\n  train.epochs"
     )
+
+
+class TestRules:
+    """Rules over several settings, all of them broken at once."""
+
+    tree = params.parse(TEXT).model_dump(by_alias=True)
+    tree["train"] |= {"precision": "mixed_float16", "device": "cpu"}
+    tree["download"] |= {"source": "mat", "svhn": {"extra": True}}
+    tree["generate"]["noise"] |= {"kind": "jpeg", "strength": [0.1, 1.0]}
+    tree["evaluate"] |= {"noise_levels": [0.995, 0.1], "noise_kinds": ["gaussian", "jpeg"]}
+
+    def firsts(self, *suspect: str) -> list[str]:
+        return [line.split(" = ")[0] for line in broken_rules(self.tree, set(suspect))]
+
+    def test_each_says_its_settings_and_values(self):
+        lines = list(broken_rules(self.tree, set()))
+        assert [line.split(": ")[0] for line in lines] == [
+            "train.precision = 'mixed_float16' with train.device = 'cpu'",
+            "download.svhn.extra = true with download.source = 'mat'",
+            "generate.noise.strength = [0.1, 1.0] with generate.noise.kind = 'jpeg'",
+            "evaluate.noise_levels = [0.995, 0.1] with generate.noise.kind = 'jpeg'",
+            'evaluate.noise_levels = [0.995, 0.1] with evaluate.noise_kinds = ["gaussian", "jpeg"]',
+        ]
+
+    @pytest.mark.parametrize(
+        ("suspect", "silent"),
+        [
+            (["train.device"], [0]),
+            (["train"], [0]),
+            (["generate.noise.strength.1"], [2]),
+            (["evaluate.noise_levels.0", "download.source"], [1, 3, 4]),
+            (["generate.noise"], [2, 3]),
+            (["evaluate.noise_kinds"], [4]),
+            (["train.devices", "train.dev", "generate.noise.kinder", "evaluate.noise"], []),
+        ],
+    )
+    def test_one_over_a_setting_that_is_wrong_in_itself_is_silent_and_the_others_are_not(self, suspect, silent):
+        every = self.firsts()
+        assert self.firsts(*suspect) == [first for number, first in enumerate(every) if number not in silent]
 
 
 class TestChanged:
