@@ -129,10 +129,14 @@ def _problem_of_file(uri: str, database: Path) -> str | None:
         return f"{_URI} = {public_uri(uri)}: options of a file are not taken. Leave out the ? and all after it."
     if given in {"", ":memory:"} or given.endswith("/") or database.is_dir():
         return f"{_URI} = {public_uri(uri)}: names no file. Expected {_FILE}FILE."
-    found = next((sign for sign in _NOT_IN_A_PATH if sign in str(database)), None)
+    found = next((f"with a {sign} in it" for sign in _NOT_IN_A_PATH if sign in str(database)), None)
+    try:
+        str(database).encode()
+    except UnicodeEncodeError:  # bytes of a name that are no text
+        found = "that is not UTF-8"
     if found is not None:
         return (
-            f"{database}: MLflow cannot keep a store in a path with a {found} in it. Rename the folder, or set {_URI} "
-            f"to a server or to a file elsewhere."
+            f"{database}: MLflow cannot keep a store in a path {found}. Rename the folder, or set {_URI} to a server or "
+            f"to a file elsewhere."
         )
     return None

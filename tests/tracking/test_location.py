@@ -1,5 +1,6 @@
 """Where the store is: what is decided by the environment is followed knowingly, or refused in words and at once."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from svhn_denoiser.tracking.location import repository_root, store_exists, track
 from svhn_denoiser.tracking.store import connect
 from svhn_denoiser.tracking.training_run import training_run
 
-PLACES = ("house numbers", "häuser → 37", "a#b", "a+b&c=d;e'f\"g", "50% off", "a%20b", "a%2Fb", "why?", "a?b=c")
+NO_TEXT = os.fsdecode(b"\xffouses")
+PLACES = ("house numbers", "häuser → 37", "a#b", "a+b&c=d;e'f\"g", "50% off", "a%20b", "a%2Fb", "why?", "a?b=c", NO_TEXT)
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -19,8 +21,9 @@ def test_a_repository_may_have_any_name_or_is_refused_at_once(
 ) -> None:
     folder = store_folder.rename(store_folder.with_name(name))
     monkeypatch.chdir(folder)
-    if "%" in name or "?" in name:
-        with pytest.raises(DenoiserError, match=r"mlflow\.db: MLflow cannot keep a store in a path with a [%?] in it"):
+    if "%" in name or "?" in name or name == NO_TEXT:
+        why = "that is not UTF-8" if name == NO_TEXT else "with a [%?] in it"
+        with pytest.raises(DenoiserError, match=rf"mlflow\.db: MLflow cannot keep a store in a path {why}"):
             connect()
         with pytest.raises(DenoiserError):
             store_exists()
