@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from svhn_denoiser.denoising.runtime import FastNetwork
+from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -41,20 +42,30 @@ class Twin:
         return self.network.is_file() and self.network.with_suffix(".bin").is_file()
 
     def of(self, model: Path) -> bool:
-        """Whether it was made from this .keras file, by this form of the export."""
+        """Whether it was made from this .keras file, by this form of the export, and is as it was made."""
         if not self.exists() or not self.about.is_file():
             return False
-        about = read_json(self.about)
-        return (about.get("form"), about.get("model_sha256")) == (FORM, sha256_of(model))
+        try:
+            about = read_json(self.about, {"bfloat16": bool})
+        except DenoiserError:  # damaged, and made again
+            return False
+        if (about.get("form"), about.get("model_sha256")) != (FORM, sha256_of(model)):
+            return False
+        # earlier releases did not note it
+        return about.get("files_sha256", self._sums()) == self._sums()
 
     def describe(self, model: Path, parity: "Parity") -> None:
         """Write down what it was made from, and what the comparison with Keras showed."""
-        content = {"form": FORM, "model_sha256": sha256_of(model), "bfloat16": parity.bfloat16}
-        write_json(self.about, content | {"parity": parity.as_dict()})
+        content = {"form": FORM, "model_sha256": sha256_of(model), "files_sha256": self._sums()}
+        write_json(self.about, content | {"bfloat16": parity.bfloat16, "parity": parity.as_dict()})
 
     def load(self) -> FastNetwork:
         """The network, in bfloat16 only where that was measured to cost next to nothing and this CPU has it."""
-        return FastNetwork(self.network, bfloat16=self.about.is_file() and read_json(self.about)["bfloat16"] is True)
+        good = self.about.is_file() and read_json(self.about).get("bfloat16") is True
+        return FastNetwork(self.network, bfloat16=good)
+
+    def _sums(self) -> list[str]:
+        return [sha256_of(file) for file in (self.network, self.network.with_suffix(".bin"))]
 
 
 def beside(model: Path) -> Twin:
@@ -81,6 +92,6 @@ def cache_folder() -> Path:
 
 
 def sha256_of(model: Path) -> str:
-    """The sha256 of a model's file, in hex."""
+    """The sha256 of a file, in hex."""
     with model.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

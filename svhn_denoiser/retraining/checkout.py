@@ -11,6 +11,9 @@ from svhn_denoiser.locks import waiting
 # DVC's folder for what belongs to one checkout and to no commit
 STATE = Path(".dvc/tmp/retraining")
 
+# there from the beginning of a commit until it has succeeded
+COMMITTING = STATE / "committing"
+
 
 def root() -> Path:
     """The folder of dvc.yaml, from anywhere in the repository.
@@ -93,6 +96,8 @@ def commit_files(files: Iterable[str], message: str) -> str:
         # a CI machine on which nobody has said who works there
         who = ["-c", "user.name=svhn-denoiser retrain", "-c", "user.email=svhn-denoiser@localhost"]
     # no hooks: they are there for what people write, and need what a machine may not have
+    COMMITTING.parent.mkdir(parents=True, exist_ok=True)
+    COMMITTING.touch()
     try:
         if new:
             git("add", "--intent-to-add", "--", *new)
@@ -102,6 +107,7 @@ def commit_files(files: Iterable[str], message: str) -> str:
             with suppress(DenoiserError):
                 git("rm", "--cached", "--force", "--quiet", "--ignore-unmatch", "--", *new)
         raise
+    COMMITTING.unlink(missing_ok=True)
     return head()
 
 

@@ -70,6 +70,7 @@ def retrain(options: Options, result: Result, say: Callable[[str], None]) -> Non
             _look_only(options, combined, result)
             return
         with checkout.alone(say), processes.none_outlives():
+            leftovers.unlock_git(say)
             undo.put_back(say)
             leftovers.mend_lock(say)
             pipeline, candidates, findings = _look(options, combined, result)

@@ -2,10 +2,12 @@
 
 A full disk empties dvc.lock. A container that is killed leaves its entries in `.dvc/tmp/rwlock`, where DVC notes which
 process works on which file; the next container gives the same process ids to other programs, for which DVC would wait.
+A commit that is killed leaves the locks of git.
 """
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import psutil
 from dvc.rwlock import RWLockFileCorruptedError, RWLockFileFormatError, _edit_rwlock
 
 from svhn_denoiser.files import write_text
+from svhn_denoiser.git import git
 from svhn_denoiser.paths import DVC_LOCK
 from svhn_denoiser.retraining import checkout
 from svhn_denoiser.retraining.pipeline import Pipeline, explained
@@ -32,6 +35,26 @@ def mend_lock(say: Callable[[str], None]) -> None:
     else:
         write_text(DVC_LOCK, committed)
         say(f"{DVC_LOCK} was empty, as a full disk leaves it: it is the committed one again")
+
+
+def unlock_git(say: Callable[[str], None]) -> None:
+    """Remove the locks of git that a retraining left which was killed while it committed.
+
+    Call this where no other retraining can work in the checkout. Locks that are older than that commit are not touched,
+    nor any while a git is at work here.
+    """
+    if not checkout.COMMITTING.exists():
+        return
+    branch = git("rev-parse", "--symbolic-full-name", "HEAD")
+    locks = [Path(git("rev-parse", "--git-path", f"{name}.lock")) for name in ("index", "HEAD", branch)]
+    began = checkout.COMMITTING.stat().st_mtime
+    left = [lock for lock in locks if lock.exists() and lock.stat().st_mtime >= began - _CLOCKS]
+    if left and _git_is_at_work():
+        return
+    for lock in left:
+        lock.unlink(missing_ok=True)
+        say(f"{lock} is removed: it was left by a retraining that was killed while it committed")
+    checkout.COMMITTING.unlink(missing_ok=True)
 
 
 def forget_the_dead(pipeline: Pipeline, say: Callable[[str], None]) -> None:
@@ -67,6 +90,14 @@ def forget_the_dead(pipeline: Pipeline, say: Callable[[str], None]) -> None:
             say(f"{os.path.relpath(file)} was cut off, as a full disk leaves it: it is removed")
     for pid, command in gone.items():
         say(f"a lock of DVC's is removed: `{command}` (process {pid}) is gone")
+
+
+def _git_is_at_work() -> bool:
+    here = str(Path.cwd())
+    with suppress(psutil.Error):
+        processes = psutil.process_iter(["name", "cwd"])
+        return any(each.info["name"] == "git" and (each.info["cwd"] or "").startswith(here) for each in processes)
+    return True
 
 
 def _is_holder(entry: Mapping[str, Any], written: float) -> bool:

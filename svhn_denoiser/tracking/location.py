@@ -136,7 +136,7 @@ def _problem_of_file(uri: str, database: Path) -> str | None:
         found = "that is not UTF-8"
     if found is not None:
         return (
-            f"{database}: MLflow cannot keep a store in a path {found}. Rename the folder, or set {_URI} to a server or "
-            f"to a file elsewhere."
+            f"{database}: MLflow cannot keep a store in a path {found}. Rename the folder, or set {_URI} to a server "
+            f"or to a file elsewhere."
         )
     return None

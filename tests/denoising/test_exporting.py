@@ -103,6 +103,18 @@ def test_bfloat16_is_used_only_where_it_was_measured_to_cost_next_to_nothing(mod
     assert about["parity"]["pictures"] > 200
 
 
+@pytest.mark.parametrize("name", ["denoiser.bin", "denoiser.xml", "denoiser.json"])
+def test_a_twin_that_is_damaged_is_none(name: str, tmp_path: Path) -> None:
+    keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(3, 1)]).save(tmp_path / "denoiser.keras")
+    twin = twins.Twin(tmp_path / "denoiser.xml")
+    exporting.export(tmp_path / "denoiser.keras", "openvino", twin.network)
+    assert twin.of(tmp_path / "denoiser.keras")
+    content = bytearray((tmp_path / name).read_bytes())
+    content[len(content) // 2] ^= 64
+    (tmp_path / name).write_bytes(content[: len(content) // 2] if name.endswith("json") else content)
+    assert not twin.of(tmp_path / "denoiser.keras")
+
+
 def test_a_keras_file_is_prepared_once_and_again_when_it_changes(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,15 +106,16 @@ def test_twenty_in_a_row_leave_nothing_behind(workplace, tallying):
 
 
 @pytest.mark.faults
-def test_dvc_repro_killed_with_all_its_processes(workplace, tallying):
-    row = tallying("killed with all its processes, in `dvc repro`")
+@pytest.mark.parametrize("command", [("dvc", "repro"), ("svhn-denoiser", "retrain")], ids=" ".join)
+def test_all_stages_killed_with_all_their_processes(workplace, tallying, command):
+    row = tallying(f"killed with all its processes, in `{' '.join(command)}`")
     rng = random.Random(3)
 
     def repro(after: float | None) -> tuple[int, str]:
         log = workplace.zygote.scratch / "repro.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                ["dvc", "repro"],
+                command,
                 cwd=workplace.folder,
                 env=environment(),
                 stdout=file,
@@ -139,5 +140,6 @@ def test_dvc_repro_killed_with_all_its_processes(workplace, tallying):
         after = rng.uniform(0.05, 0.95) * whole
         repro(after)
         code, text = repro(None)
-        right = code == 0 and all(workplace.is_right(stage) for stage in STAGES)
+        # a retraining may find that the version of the one that was killed is champion already
+        right = code in ({0} if command[0] == "dvc" else {0, 4}) and all(workplace.is_right(stage) for stage in STAGES)
         row.count(f"after {after:.1f} s of {whole:.1f} s", right=right, traceback=TRACEBACK in text, said=text)

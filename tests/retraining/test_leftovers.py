@@ -46,6 +46,30 @@ def test_a_lock_whose_process_id_is_now_another_programs_does_not_stop_a_retrain
     assert toy.ran() == ALL
 
 
+def test_a_commit_that_was_killed_does_not_stop_the_next_retraining(toy: Toy, go: Go) -> None:
+    signer = toy.folder.parent / "signer"
+    signer.write_text("#!/bin/sh\nkill -9 $PPID\n")
+    signer.chmod(0o755)
+    toy.git("config", "gpg.program", str(signer))
+    toy.git("config", "commit.gpgsign", "true")
+    with pytest.raises(DenoiserError, match="git"):
+        go(toy, commit=True)
+    lock = toy.folder / ".git/index.lock"
+    assert lock.exists()
+    toy.git("config", "commit.gpgsign", "false")
+    go(toy, commit=True)
+    assert not lock.exists()
+    assert toy.git("log", "-1", "--format=%s").startswith("Record a retraining")
+
+
+def test_a_lock_of_somebody_elses_git_is_left_alone(toy: Toy, go: Go) -> None:
+    lock = toy.folder / ".git/index.lock"
+    lock.touch()
+    with pytest.raises(DenoiserError, match=r"index\.lock"):
+        go(toy, commit=True)
+    assert lock.exists()
+
+
 def test_an_entry_of_this_very_process_is_of_one_that_had_its_id_before(toy: Toy) -> None:
     note(toy, os.getpid())
     assert len(forget(toy)) == 1

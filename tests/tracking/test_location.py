@@ -12,7 +12,18 @@ from svhn_denoiser.tracking.store import connect
 from svhn_denoiser.tracking.training_run import training_run
 
 NO_TEXT = os.fsdecode(b"\xffouses")
-PLACES = ("house numbers", "häuser → 37", "a#b", "a+b&c=d;e'f\"g", "50% off", "a%20b", "a%2Fb", "why?", "a?b=c", NO_TEXT)
+PLACES = (
+    "house numbers",
+    "häuser → 37",
+    "a#b",
+    "a+b&c=d;e'f\"g",
+    "50% off",
+    "a%20b",
+    "a%2Fb",
+    "why?",
+    "a?b=c",
+    NO_TEXT,
+)
 
 
 @pytest.mark.parametrize("name", PLACES)
