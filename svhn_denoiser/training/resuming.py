@@ -30,6 +30,9 @@ _BEST = "best.npz"
 _WEIGHTS = "training.weights.h5"
 _PUBLISHED = "published.json"
 
+# seconds after which nobody will resume a training that was interrupted: 60 days
+_ABANDONED = 60 * 24 * 3600
+
 # part of every key: a checkpoint of another layout is another training's
 _LAYOUT = 2
 
@@ -168,9 +171,12 @@ class Checkpoint:
         """The training has ended and its outputs are written, `result` among them, a file that no other one writes.
 
         The checkpoint stays until that file is known to be recorded: `delete_recorded`. Those of trainings that
-        had ended before this one began are deleted.
+        had ended before this one began are deleted, and those that were left for 60 days.
         """
         write_json(self.path / _PUBLISHED, {"md5": _md5(result)})
+        for state in self.folder.glob(f"*/{_STATE}"):
+            if state.stat().st_mtime < self.began - _ABANDONED:
+                _delete_if_idle(state.parent)
         for other in _published(self.folder):
             if other != self.path and (other / _PUBLISHED).stat().st_mtime < self.began:
                 _delete_if_idle(other)

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from svhn_denoiser import mat_format
 from tests.faults.test_damage import damaged
 from tests.faults.workplace import Ended, Workplace, environment, leftovers, registry
 
@@ -64,7 +65,9 @@ COMMANDS = {
         ("denoise", "pictures", "-o", "out", "--model", MODEL, "--overwrite", "--compare"), below("out")
     ),
     "drift --page": Command(
-        ("drift", "pictures", "--model", MODEL, "--page", "drift.html"), below("drift.html"), codes=frozenset({0, 3})
+        ("drift", "new.mat", "--reference", "old.mat", "--model", MODEL, "--page", "drift.html"),
+        below("drift.html"),
+        codes=frozenset({0, 3}),
     ),
     "export": Command(
         ("export", "--format", "openvino", "--output", "x/denoiser.xml", "--model", MODEL),
@@ -86,6 +89,9 @@ def prepared(workplace: Workplace) -> Workplace:
     (folder / "pictures").mkdir()
     for name in ("a.png", "b.tif", "c.jpg"):
         Image.fromarray(rng.integers(0, 256, (40, 40, 3), np.uint8)).save(folder / "pictures" / name)
+    for name, count in (("old.mat", 240), ("new.mat", 60)):
+        crops = rng.integers(0, 256, (count, 32, 32, 3), np.uint8)
+        mat_format.write(folder / name, crops, np.zeros(count, np.uint8))
     run = json.loads((folder / "reports/run.json").read_text())
     head = json.dumps({"run_id": run["run_id"], "store": "sqlite:///mlflow.db"})
     records = [json.dumps({"metrics": {"late": step / 8}, "step": step, "at": 1000 + step}) for step in range(1, 9)]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +178,15 @@ def test_checkpoints_of_ended_trainings_and_their_locks_do_not_pile_up(tmp_path)
     assert names(tmp_path) == {"4"}
 
 
+def test_what_was_interrupted_and_left_for_months_is_deleted(tmp_path):
+    for name, days in (("old", 61), ("young", 59)):
+        Checkpoint(tmp_path, name).write(State([np.zeros(3, np.float32)]), lambda file: file.write_bytes(b"w"))
+        then = time.time() - days * 24 * 3600
+        os.utime(tmp_path / name / "state.json", (then, then))
+    ended(tmp_path, "now", "{}")
+    assert names(tmp_path) == {"young", "now"}
+
+
 def test_a_training_that_ended_while_another_one_ran_is_kept_by_it(tmp_path):
     # it ended a moment ago, and DVC may not have recorded it yet
     slow = Checkpoint(tmp_path, "slow")
@@ -198,6 +208,7 @@ def test_a_checkpoint_in_use_is_not_deleted_by_others(tmp_path):
 def test_a_second_training_of_the_same_settings_waits_and_finds_what_the_first_one_reached(tmp_path):
     program = """
 import sys
+import time
 from pathlib import Path
 import numpy as np
 from svhn_denoiser.training.resuming import Checkpoint, State
