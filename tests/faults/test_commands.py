@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from svhn_denoiser import mat_format
-from tests.faults.test_damage import damaged
+from tests.faults.bits import damaged
 from tests.faults.workplace import Ended, Workplace, environment, leftovers, registry
 
 pytestmark = pytest.mark.faults

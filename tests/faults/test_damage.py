@@ -1,9 +1,8 @@
 """Every file that is read is damaged, a bit or its end at a time: refused in words, or read as what it says."""
 
-import random
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,25 +11,11 @@ import pytest
 from svhn_denoiser import files, generation, mat_format, pairs, params
 from svhn_denoiser.errors import DenoiserError
 from tests.example_settings import EXAMPLE
+from tests.faults.bits import damaged
 from tests.faults.tally import FOLDER
 from tests.faults.workplace import TRACEBACK
 
 MANY = 400 if FOLDER else 40
-
-
-def damaged(content: bytes, tries: int, begin: int) -> Iterator[tuple[str, bytes]]:
-    """Copies of a file: of three, two with a bit flipped, half of them in its first bytes, and one cut off."""
-    rng = random.Random(begin)
-    for number in range(tries):
-        if number % 3 == 2:
-            end = rng.randrange(len(content))
-            yield f"cut off at {end}", content[:end]
-            continue
-        within = min(len(content), 256) if number % 2 else len(content)
-        place, bit = rng.randrange(within), rng.randrange(8)
-        changed = bytearray(content)
-        changed[place] ^= 1 << bit
-        yield f"bit {bit} of byte {place} flipped", bytes(changed)
 
 
 @pytest.fixture(scope="module")
