@@ -18,7 +18,7 @@ READY := $(VENV)/.ready
 DEMO := -S download.source=synthetic -S download.synthetic.train=3000 -S download.synthetic.test=500 \
 	-S train.epochs=10 -S evaluate.noise_level_pictures=300 -S evaluate.baseline_pictures=200
 
-.PHONY: help setup gpu s3 team-server export demo shipped-model test repro retrain ui bench bench-runtimes faults mutants lint docs
+.PHONY: help setup gpu s3 team-server export demo shipped-model test repro retrain ui bench bench-runtimes bench-shipped faults mutants lint docs
 
 help:  ## list the targets
 	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,7 @@ shipped-model: $(READY)  ## the model that comes with the package, and its card,
 		2> >(grep -v 'No file hash info found' >&2)
 	@mkdir -p $(SHIPPED)
 	@dvc get --quiet --force . models/denoiser.keras --rev shipped-model --out $(SHIPPED)/denoiser.keras
+	@python -m benchmarks.shipped.packing $(SHIPPED)/denoiser.keras
 	@svhn-denoiser export --model shipped --format openvino --output $(SHIPPED)/denoiser.xml
 	@python -m benchmarks.shipped.card
 
@@ -125,6 +126,9 @@ bench: $(BENCH_READY)  ## compare denoisers, into benchmarks/side_by_side (optio
 
 bench-runtimes: $(EXPORT_READY)  ## time runtimes, into benchmarks/runtimes/RESULTS.md (options: BENCH="--model FILE")
 	@python -m benchmarks.runtimes $(BENCH)
+
+bench-shipped: $(BENCH_READY)  ## the shipped model beside BM3D and others (options: BENCH="--data FOLDER --bm3d-whole")
+	@python -m benchmarks.shipped $(BENCH)
 
 $(BENCH_READY): $(READY) requirements/bench.txt
 	@echo "Setting up the packages to compare with; one of them, bm3d, is for non-commercial use only"

@@ -124,8 +124,9 @@ def _made_by(model: Path, settings: Params) -> str:
     digest = sha256(model.read_bytes()).hexdigest()
     numbers = ", ".join(f"{name} {number}" for name, number in versions().items())
     return (
-        f"`make shipped-model`, the recipe `{RECIPE}` of `recipes.yaml` with the seed {settings.seed}; the same "
-        f"machine and versions give the same bytes.\n\n- sha256 of `{model.name}`: `{digest}`, "
+        f"`make shipped-model`: the recipe `{RECIPE}` of `recipes.yaml`, seed {settings.seed}; then the weights are "
+        "rounded to what float16 holds, and packed. The same machine and versions give the same bytes.\n\n"
+        f"- sha256 of `{model.name}`: `{digest}`, "
         f"{model.stat().st_size:,} bytes\n- scored on: {machine()}; {numbers}"
     )
 

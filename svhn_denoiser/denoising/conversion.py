@@ -12,8 +12,10 @@ Keras writes each format. Before that, the network is put into words that every 
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from svhn_denoiser.denoising import openvino_network
 from svhn_denoiser.denoising.formats import Format
 from svhn_denoiser.denoising.runtime import import_openvino
 from svhn_denoiser.networks.backend import keras
@@ -34,7 +36,6 @@ def write(model: keras.Model, into: Format, file: Path) -> None:
     """
     if into == "openvino":
         import_openvino()
-        _mend_openvino()
     network = _AnySize(_portable(model))
     network(keras.ops.zeros((1, _MULTIPLE, _MULTIPLE, 3)))
     signature = [keras.InputSpec(shape=(None, None, None, 3), dtype="float32", name="noisy")]
@@ -44,15 +45,11 @@ def write(model: keras.Model, into: Format, file: Path) -> None:
         import tensorflow as tf
 
         options["litert"] = {"target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}}
-    network.export(str(file), format=into, input_signature=signature, verbose=False, **options[into])
-
-
-def _mend_openvino() -> None:
-    # since Python 3.13 `exec` in a function leaves no name behind, and OpenVINO 2026.2 goes on to delete one; what it
-    # executes imports TensorFlow, which is imported here
-    from openvino.frontend.tensorflow import utils
-
-    utils.exec = lambda _: None
+    with TemporaryDirectory() as folder:
+        plain = Path(folder) / file.name if into == "openvino" else file
+        network.export(str(plain), format=into, input_signature=signature, verbose=False, **options[into])
+        if into == "openvino":
+            openvino_network.rewrite(plain, file)
 
 
 class _AnySize(keras.Model):  # type: ignore[misc]

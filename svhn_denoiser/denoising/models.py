@@ -25,7 +25,7 @@ Network = Callable[[Pictures], Pictures]
 SHIPPED = Path(__file__).with_name("shipped") / "denoiser.keras"
 _SHIPPED_NAME = "the model that comes with the package"
 # what the recipe `shipped` says; a network that is tuned to noise down to 0.01 leaves cleaner pictures alone
-_SHIPPED_NOISE = "gaussian [0, 0.3]"
+SHIPPED_NOISE = "gaussian [0, 0.3]"
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _chosen(name: str, folder: Path) -> ChosenModel:
     if not file.is_file():
         raise DenoiserError(f"{file}: no such file. A model is `shipped`, `champion`, an address or a file.")
     if name == "shipped":
-        return ChosenModel(file, _SHIPPED_NAME, _SHIPPED_NOISE)
+        return ChosenModel(file, _SHIPPED_NAME, SHIPPED_NOISE)
     return ChosenModel(file, name, _noise_of_last_training(file))
 
 
@@ -128,7 +128,7 @@ def _shipped(say: Callable[[str], None]) -> LoadedModel:
     # the two are released together, and a test holds them against each other: nothing is read to compare them here
     if twin.exists() and openvino_installed():
         network = twin.load()
-        return LoadedModel(_SHIPPED_NAME, network, network.runtime, parse(_SHIPPED_NOISE), shipped=True)
+        return LoadedModel(_SHIPPED_NAME, network, network.runtime, parse(SHIPPED_NOISE), shipped=True)
     return _loaded(_chosen("shipped", SHIPPED.parent), say)
 
 

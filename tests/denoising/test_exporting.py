@@ -74,6 +74,23 @@ def test_a_list_of_layers_is_exported_too(tmp_path: Path) -> None:
     assert found.largest_difference < 1e-4
 
 
+def test_bfloat16_does_not_round_what_the_network_sees(tmp_path: Path) -> None:
+    """A network that takes out half of what is rough: of a smooth ramp's rounding it must take nothing."""
+    if not runtime.computes_in_bfloat16():
+        pytest.skip("this CPU has no bfloat16")
+    kernel = np.zeros((3, 3, 3, 3), np.float32)
+    for colour in range(3):
+        kernel[1, :, colour, colour] = 0.5, -1, 0.5
+    noisy = keras.Input((None, None, 3), name="noisy")
+    correction = keras.layers.Conv2D(3, 3, padding="same", use_bias=False, name="correction")
+    network = keras.Model(noisy, keras.layers.Add()([noisy, correction(noisy)]))
+    correction.set_weights([kernel])
+    conversion.write(network, "openvino", tmp_path / "denoiser.xml")
+    ramp = np.broadcast_to(np.linspace(0.5, 0.51, 64, dtype=np.float32)[:, None], (1, 24, 64, 3))
+    found = FastNetwork(tmp_path / "denoiser.xml", bfloat16=True)(ramp)
+    assert np.abs(found - ramp)[:, :, 1:-1].max() < 1e-4
+
+
 def test_an_export_that_answers_otherwise_is_not_written(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
