@@ -1,5 +1,6 @@
 """What is denoised: whole photographs and crops, with the same noise for every method."""
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +29,18 @@ _SPLIT: Split = "test"
 
 @dataclass(frozen=True)
 class Set:
-    """Clean pictures of any sizes: float32 (H, W, 3) in [0, 1] each."""
+    """Clean pictures of any sizes: float32 (H, W, 3) in [0, 1] each.
+
+    Attributes:
+        first_draw: of their noise.
+        step: 4 where these are every fourth of the pictures that the noise is drawn for.
+    """
 
     name: str
     about: str
     clean: tuple[Picture, ...]
     first_draw: int
+    step: int = 1
 
     def noisy(self, sigma: float) -> list[Picture]:
         """Copies with Gaussian noise, clipped and rounded to 8 bits, as a picture file holds them; sigma 0: none.
@@ -47,7 +54,7 @@ class Set:
         draw = self.first_draw + SIGMAS.index(sigma)
         return [
             as_float(as_bytes(add_noise(picture[None], noise, seed=SEED, split=_SPLIT, indices=[index], draw=draw)))[0]
-            for index, picture in enumerate(self.clean)
+            for index, picture in zip(itertools.count(step=self.step), self.clean, strict=False)
         ]
 
 
@@ -58,6 +65,13 @@ def photographs(folder: Path) -> Set:
     megapixels = sum(picture.shape[0] * picture.shape[1] for picture in clean) / 1e6
     about = f"{len(clean)} whole house-number photographs of SVHN's test set, {megapixels:.1f} megapixels together"
     return Set("photographs", about, clean, _PHOTOGRAPHS)
+
+
+def every(whole: Set, step: int) -> Set:
+    """Every so many-th picture, with the noise that it has in the whole set: for methods that take long."""
+    clean = whole.clean[::step]
+    about = f"{len(clean)} of the {len(whole.clean)} {whole.name}, whole: one of each {step}"
+    return Set(f"one of {step} {whole.name}", about, clean, whole.first_draw, step)
 
 
 def centres(whole: Set, side: int = 96) -> Set:

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.shipped import card, command, page, pictures, scoring
+from benchmarks.shipped import card, command, packing, page, pictures, scoring
 from benchmarks.shipped.peers import PEERS, nothing
 from svhn_denoiser import mat_format, recipes
 from svhn_denoiser.evaluation.metrics import psnr
 from svhn_denoiser.networks import architectures
-from svhn_denoiser.networks.model_file import export, save
+from svhn_denoiser.networks.model_file import export, load_model, save
 from svhn_denoiser.sources.synthetic import draw
 from tests.example_settings import ROOT, changed
 
@@ -75,6 +75,13 @@ def test_no_noise_leaves_pictures_as_they_are(sets):
     np.testing.assert_array_equal(sets["crops"].noisy(0)[2], sets["crops"].clean[2])
 
 
+def test_one_of_several_pictures_has_the_noise_that_it_has_among_all(sets):
+    some = pictures.every(sets["drawn"], 2)
+    assert len(some.clean) == 3
+    for one, other in zip(some.noisy(0.1), sets["drawn"].noisy(0.1)[::2], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_centre_is_the_middle_of_its_photograph():
     picture = np.random.default_rng(0).random((8, 20, 3), dtype=np.float32)
     centre = pictures.centres(pictures.Set("photographs", "", (picture,), 1), side=10)
@@ -134,6 +141,28 @@ def test_differences_are_taken_picture_by_picture():
     assert text.count("+0.33 (") == len(pictures.SIGMAS)
     assert text.count("2 of 3") == len(pictures.SIGMAS)
     assert page.against({"shipped": ours}) == ""
+
+
+def test_what_bfloat16_costs_is_said_at_every_sigma_where_it_was_measured():
+    row = {sigma: np.array([[31.0, 0.9], [33.0, 0.9]]) for sigma in (0, *pictures.SIGMAS)}
+    less = {sigma: scores - [[0.001, 0], [0.003, 0]] for sigma, scores in row.items()}
+    text = page.lost({page.SHIPPED: row, page.BFLOAT16: less})
+    assert text.count("| +0.0020 | +0.0030 |") == 1 + len(pictures.SIGMAS)
+    assert page.lost({page.SHIPPED: row}) == ""
+
+
+def test_a_packed_model_is_half_as_large_loads_as_before_and_packs_to_the_same_bytes(settings, tmp_path):
+    network = architectures.build(changed(settings, train__width=16, train__noise_map=True).train)
+    file = tmp_path / "denoiser.keras"
+    save(export(network), file)
+    weights, size = load_model(file).get_weights(), file.stat().st_size
+    packing.pack(file)
+    assert file.stat().st_size < 0.65 * size
+    for before, after in zip(weights, load_model(file).get_weights(), strict=True):
+        np.testing.assert_array_equal(after, before.astype(np.float16).astype(np.float32))
+    once = file.read_bytes()
+    packing.pack(file)
+    assert file.read_bytes() == once
 
 
 def test_the_card_names_pictures_terms_scores_and_sha256(model, settings, sets):
