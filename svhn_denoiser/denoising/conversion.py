@@ -36,6 +36,7 @@ def write(model: keras.Model, into: Format, file: Path) -> None:
     """
     if into == "openvino":
         import_openvino()
+        _mend_openvino()
     network = _AnySize(_portable(model))
     network(keras.ops.zeros((1, _MULTIPLE, _MULTIPLE, 3)))
     signature = [keras.InputSpec(shape=(None, None, None, 3), dtype="float32", name="noisy")]
@@ -50,6 +51,14 @@ def write(model: keras.Model, into: Format, file: Path) -> None:
         network.export(str(plain), format=into, input_signature=signature, verbose=False, **options[into])
         if into == "openvino":
             openvino_network.rewrite(plain, file)
+
+
+def _mend_openvino() -> None:
+    # since Python 3.13 `exec` in a function leaves no name behind, and OpenVINO 2026.2 goes on to delete one; what it
+    # executes imports TensorFlow, which is imported here
+    from openvino.frontend.tensorflow import utils
+
+    utils.exec = lambda _: None
 
 
 class _AnySize(keras.Model):  # type: ignore[misc]

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -189,8 +188,8 @@ def test_a_full_disk_is_an_error_in_words_and_costs_nothing(prepared, tallying, 
 def test_a_damaged_file_is_no_traceback_and_the_file_put_back_is_read_as_before(prepared, tallying, name, words):
     row = tallying(f"{name} damaged, read by `svhn-denoiser {' '.join(words[:2])}`")
     prepared.put_back("recorded")
-    wanted = prepared.command(*words)
     path = next((prepared.folder / ".resume/outbox").glob("*.jsonl")) if name == "outbox" else prepared.folder / name
+    wanted = prepared.command(*words)
     whole = (prepared.kept / "recorded" / path.relative_to(prepared.folder)).read_bytes()
     for what, content in damaged(whole, 9, 77):
         prepared.put_back("recorded")
@@ -200,4 +199,3 @@ def test_a_damaged_file_is_no_traceback_and_the_file_put_back_is_read_as_before(
     prepared.put_back("recorded")
     again = prepared.command(*words)
     row.count("put back", right=again.code == wanted.code, traceback=again.traceback, said=again.output)
-    shutil.rmtree(prepared.folder / "out", ignore_errors=True)
