@@ -134,6 +134,16 @@ def test_a_changed_setting_runs_what_depends_on_it_and_no_more(copy, change, run
     assert copy.repro() == []
 
 
+def test_pictures_from_elsewhere_are_imported_with_dvc_and_git_keeps_the_record(copy, tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    (pictures / "house.png").write_bytes(b"a picture")
+    copy.run("dvc", "import-url", str(pictures), "data/import")
+    (copy.folder / "data/import/own.png").write_bytes(b"another")
+    assert copy.run("git", "status", "--porcelain") == "?? data/import/pictures.dvc\n"
+    assert (copy.folder / "data/import/pictures/house.png").read_bytes() == b"a picture"
+
+
 def test_a_bad_setting_stops_before_anything_is_changed(copy):
     before = {name: (copy.folder / name).read_bytes() for name in CONTRACT if not name.startswith("mlflow")}
     copy.set(train__epochs="0")
