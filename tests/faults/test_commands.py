@@ -94,8 +94,9 @@ def prepared(workplace: Workplace) -> Workplace:
     run = json.loads((folder / "reports/run.json").read_text())
     head = json.dumps({"run_id": run["run_id"], "store": "sqlite:///mlflow.db"})
     records = [json.dumps({"metrics": {"late": step / 8}, "step": step, "at": 1000 + step}) for step in range(1, 9)]
-    (folder / ".resume/outbox").mkdir(parents=True, exist_ok=True)
-    (folder / ".resume/outbox" / f"{run['run_id']}.jsonl").write_text("\n".join([head, *records]) + "\n")
+    outbox = folder / ".resume/outbox" / f"{run['run_id']}.jsonl"
+    outbox.parent.mkdir(parents=True, exist_ok=True)
+    outbox.write_text("\n".join([head, *records]) + "\n")
     # a second version, of other bytes
     code = (
         "from mlflow import MlflowClient; client = MlflowClient('sqlite:///mlflow.db'); "
@@ -107,6 +108,8 @@ def prepared(workplace: Workplace) -> Workplace:
     assert workplace.command("registry", "promote", "2").code == 0
     workplace._keep("promoted")
     subprocess.run(["dvc", "commit", "--force", "--quiet"], cwd=folder, env=environment(), check=True)
+    # the promotion sent what was waiting
+    outbox.write_text("\n".join([head, *records]) + "\n")
     workplace._keep("recorded")
     return workplace
 
