@@ -168,6 +168,7 @@ class GateSettings(_Section):
 class RegisterSettings(_Section):
     """The registry."""
 
+    promotion: Literal["automatic", "ask"]
     gate: GateSettings
 
 

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List the registered models, and change the champion.", no_args_is_help=True)
 
 VersionName = Annotated[str, typer.Argument(metavar="VERSION", help="A version number, `champion` or `challenger`.")]
+NameOrWaiting = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[VERSION]",
+        help="A version number or `challenger`. Default: the version that passed the gate and waits for a person.",
+        show_default=False,
+    ),
+]
 Reason = Annotated[str, typer.Option(help="The reason; stored with the version.")]
 
 
@@ -34,6 +42,9 @@ def registry_list(as_json: AsJson = False) -> None:
         typer.echo(f"{store.name}: no version is registered yet; `dvc repro` registers one")
     else:
         out.print(_table(found))
+        for version in found:
+            if version.waiting:
+                typer.echo(f"version {version.number} passed the gate and waits: {_promote(version.number)}")
 
 
 @app.command("show")
@@ -54,14 +65,14 @@ def registry_show(name: VersionName, as_json: AsJson = False) -> None:
 
 
 @app.command("promote")
-def registry_promote(name: VersionName, reason: Reason = "by hand") -> None:
-    """Make a version champion, whatever the gate decided."""
+def registry_promote(name: NameOrWaiting = None, reason: Reason = "by hand") -> None:
+    """Make a version champion, whatever the gate decided; without a name, the one that waits for it."""
     from svhn_denoiser.registry import promotion, versions
     from svhn_denoiser.tracking.lineage import person
     from svhn_denoiser.tracking.store import open_store
 
     with open_store() as store:
-        version = versions.find(store, name)
+        version = promotion.the_waiting(store) if name is None else versions.find(store, name)
         before = versions.champion(store)
         if before and before.number == version.number:
             typer.echo(f"version {version.number} is champion already")
@@ -86,11 +97,16 @@ def registry_rollback(reason: Reason = "by hand") -> None:
     typer.echo(f"version {back.number} is champion again, in place of version {left.number}")
 
 
+def _promote(number: int) -> str:
+    return f"svhn-denoiser registry promote {number} --reason WHY"
+
+
 def _lines(known: dict[str, Any]) -> Iterator[str]:
     tags = known.pop("tags")
     # their tags say it in a line
     del known["promotion"], known["rollback"]
     known["aliases"] = ", ".join(known["aliases"])
+    known["waiting"] = _promote(known["version"]) if known["waiting"] else ""
     for key, value in {**known, **tags}.items():
         if value not in (None, ""):
             yield f"{key:18} {value:.4f}" if isinstance(value, float) else f"{key:18} {value}"

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 
 from svhn_denoiser.paths import REPORT
-from svhn_denoiser.registry.events import NOBODY
+from svhn_denoiser.registry.events import GATE, NOBODY, REFUSED
 from svhn_denoiser.registry.versions import MODEL, Version, find
 from svhn_denoiser.tracking.runs import known_of_run, run_exists
 from svhn_denoiser.tracking.store import Store
@@ -34,7 +34,7 @@ def describe(store: Store, number: int) -> None:
     if run_exists(store, version.run_id):
         store.client.set_tag(version.run_id, "mlflow.note.content", of_run(store.experiment_id, version, run))
         # a column of the table of runs
-        store.client.set_tag(version.run_id, "gate", version.tags.get("gate", "not asked"))
+        store.client.set_tag(version.run_id, GATE, version.tags.get(GATE, "not asked"))
 
 
 def of_version(version: Version, run: Mapping[str, str]) -> str:
@@ -102,4 +102,5 @@ def _fate(version: Version) -> str:
     if version.promotion is not None:
         over = version.promotion.other
         return "first champion" if over == NOBODY else f"champion in place of {over}"
-    return "refused by the gate" if version.tags.get("gate") == "refused" else ""
+    verdict = version.tags.get(GATE, "")
+    return "refused by the gate" if verdict == REFUSED else verdict if verdict.startswith("would") else ""

@@ -1,6 +1,6 @@
-"""What became of a version: the last time it was promoted, and the last time it was rolled back, a tag each.
+"""What became of a version: the gate's verdict, its last promotion and its last rollback, a tag each.
 
-MLflow's aliases keep no history. A tag holds one such event in a line that people read as it stands:
+MLflow's aliases keep no history. A tag holds an event in a line that people read as it stands:
 `2026-11-22T10:11:12+00:00 by anna over 1: fewer artefacts on sevens`. Versions of earlier releases have a tag for each
 part of it; they are read, too.
 """
@@ -14,6 +14,10 @@ PROMOTED = "promoted"
 ROLLED_BACK = "rolled_back"
 # in the place of another version where there was none
 NOBODY = "none"
+
+# the gate's verdict, in a tag
+GATE = "gate"
+PASSED, REFUSED = "passed", "refused"
 
 _LINE = re.compile(r"(?P<at>\S+) by (?P<by>.*?) (?:over|to) (?P<other>\d+|none): (?P<reason>.*)", re.DOTALL)
 # the other version and the reason, as earlier releases called them
@@ -42,6 +46,15 @@ class Event:
     def as_dict(self) -> dict[str, str]:
         """For programs to read as JSON."""
         return asdict(self)
+
+
+def waits(over: int | None) -> str:
+    """The verdict on a version that passed the gate and waits for a person: "would be promoted over 2".
+
+    Args:
+        over: the champion that it was compared with; None where there was none.
+    """
+    return f"would be promoted over {over}" if over is not None else "would be promoted as the first"
 
 
 def now(by: str, other: int | None, reason: str) -> Event:

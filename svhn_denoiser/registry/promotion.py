@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.registry import events
 from svhn_denoiser.registry.description import describe
-from svhn_denoiser.registry.events import NOBODY, PROMOTED, ROLLED_BACK
+from svhn_denoiser.registry.events import GATE, NOBODY, PASSED, PROMOTED, ROLLED_BACK
 from svhn_denoiser.registry.turns import Claims, turn
 from svhn_denoiser.registry.versions import CHAMPION, MODEL, Version, champion, find, tag, versions
 from svhn_denoiser.tracking.store import Store
@@ -46,10 +46,26 @@ def promote(store: Store, version: Version, *, over: Version | None, by: str, re
         tag(store, version.number, events.as_tag(PROMOTED, event))
         if version.rollback is not None:
             tag(store, version.number, {ROLLED_BACK: ""})
+        if version.waiting:
+            tag(store, version.number, {GATE: PASSED})
         if not still_alone():
             raise ChampionChangedError
         store.client.set_registered_model_alias(MODEL, CHAMPION, number)
     describe(store, version.number)
+
+
+def the_waiting(store: Store) -> Version:
+    """The one version that passed the gate and waits for a person.
+
+    Raises:
+        DenoiserError: none does, or several do; the message says what to do.
+    """
+    waiting = [version for version in versions(store) if version.waiting]
+    if len(waiting) != 1:
+        which = ", ".join(str(version.number) for version in waiting)
+        found = f"the versions {which} wait to be promoted" if waiting else "no version waits to be promoted"
+        raise DenoiserError(f"{store.name}: {found}. Name one: `svhn-denoiser registry promote VERSION`.")
+    return waiting[0]
 
 
 def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:

@@ -1,4 +1,7 @@
-"""What the register stage does: register the model as challenger, and make it champion if the gate lets it."""
+"""What the register stage does: register the model as challenger, and make it champion if the gate lets it.
+
+Where `register.promotion` is `ask`, what passes the gate waits for a person.
+"""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -11,7 +14,7 @@ import numpy as np
 from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
-from svhn_denoiser.registry import promotion, versions
+from svhn_denoiser.registry import events, promotion, versions
 from svhn_denoiser.registry.description import describe
 from svhn_denoiser.registry.events import Event
 from svhn_denoiser.registry.gate import Decision
@@ -31,7 +34,7 @@ _REASONS = "gate_reason"
 
 
 def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> dict[str, Any]:
-    """Register a model as challenger and make it champion if the gate lets it.
+    """Register a model as challenger and make it champion if the gate lets it, and nobody has to be asked.
 
     The same run and model register once, however often this is called; an interrupted call is completed by the next.
 
@@ -42,7 +45,8 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
         reports: a folder that is attached to the run.
 
     Returns:
-        What was decided and why, for reports/registration.json.
+        What was decided and why, for reports/registration.json. `promoted`: it became champion; `waiting`: it passed
+        the gate and waits for a person.
 
     Raises:
         DenoiserError: the store cannot be reached, or a model cannot be loaded.
@@ -57,19 +61,26 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
         _complete(store, run_id, of_lineage(params) | trained.facts())
         version = versions.add(store, model, sha256=sha256, run_id=run_id, tags=trained.tags())
         before, decision = _decide_and_promote(store, params, version, score(model, test))
-        if before is None or before.number != version.number:
-            versions.tag(store, version.number, {"gate": "passed" if decision.promoted else "refused"})
-        describe(store, version.number)
         after = versions.champion(store)
+        waiting = _waits(params, decision) and (after is None or after.number != version.number)
+        if before is None or before.number != version.number:
+            passed = events.waits(before.number if before else None) if waiting else events.PASSED
+            versions.tag(store, version.number, {events.GATE: passed if decision.promoted else events.REFUSED})
+        describe(store, version.number)
     views.refresh(store)
-    return {"version": version.number, "run_id": run_id, **_verdict(params, decision, before, after)}
+    result = {"version": version.number, "run_id": run_id, **_verdict(params, decision, before, after)}
+    if waiting:
+        ask = f"It waits for a person: `svhn-denoiser registry promote {version.number} --reason WHY`."
+        result |= {"promoted": False, "waiting": True, "reasons": (*decision.reasons, ask)}
+    return result
 
 
 def in_words(registration: Mapping[str, Any]) -> str:
     """What `register` returned, as lines for people."""
     number = registration["version"]
-    title = "champion" if registration["champion_after"] == number else "no champion"
-    return "\n".join([f"version {number} is {title}:", *(f"  {reason}" for reason in registration["reasons"])])
+    title = "is champion" if registration["champion_after"] == number else "is no champion"
+    title = "passed the gate" if registration["waiting"] else title
+    return "\n".join([f"version {number} {title}:", *(f"  {reason}" for reason in registration["reasons"])])
 
 
 def would_decide(params: Params, trained: Trained, test: Pairs, *, ask_registry: bool = True) -> dict[str, Any]:
@@ -93,7 +104,8 @@ def would_decide(params: Params, trained: Trained, test: Pairs, *, ask_registry:
     with nullcontext() if store is None else explained(store):
         champion = None if store is None else versions.champion(store)
         decision = judge(params, candidate, tags, champion, store)
-    return _verdict(params, decision, champion, champion)
+    result = _verdict(params, decision, champion, champion)
+    return result | {"promoted": False, "waiting": True} if _waits(params, decision) else result
 
 
 def _decide_and_promote(
@@ -110,7 +122,7 @@ def _decide_and_promote(
         decision = judge(params, candidate, version.tags, champion, store)
         if champion is None or champion.number != version.number:
             _note(store, version, decision)
-        if not decision.promoted:
+        if not decision.promoted or _waits(params, decision):
             return champion, decision
         try:
             promotion.promote(store, version, over=champion, by=_GATE, reason=decision.in_short)
@@ -120,9 +132,13 @@ def _decide_and_promote(
         return champion, decision
 
 
+def _waits(params: Params, decision: Decision) -> bool:
+    return decision.promoted and params.register_.promotion == "ask"
+
+
 def _without_verdict(champion: Version | None, version: Version) -> Event | None:
     # the promotion by a call that was killed before it could note the verdict
-    if champion is None or champion.number != version.number or "gate" in champion.tags:
+    if champion is None or champion.number != version.number or events.GATE in champion.tags:
         return None
     return champion.promotion if champion.promotion and champion.promotion.by == _GATE else None
 
@@ -147,6 +163,7 @@ def _verdict(params: Params, decision: Decision, before: Version | None, after: 
         "champion_before": before.number if before else None,
         "champion_after": after.number if after else None,
         "gate": params.register_.gate.model_dump(),
+        "waiting": False,
         **{key: _json_number(value) for key, value in asdict(decision).items()},
     }
 

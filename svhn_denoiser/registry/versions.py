@@ -6,7 +6,7 @@
 import datetime
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,13 +38,17 @@ _REQUIREMENTS = ("keras", "tensorflow", "numpy")
 
 @dataclass(frozen=True)
 class Version:
-    """A version of the registered model, with its tags: scores, what the gate asks for, and what became of it."""
+    """A version of the registered model, with its tags: scores, what the gate asks for, and what became of it.
+
+    `waiting`: it passed the gate against the present champion, and a person has yet to promote it.
+    """
 
     number: int
     aliases: tuple[str, ...]
     run_id: str
     created: str
     tags: Mapping[str, str]
+    waiting: bool = False
 
     @property
     def promotion(self) -> Event | None:
@@ -70,6 +74,7 @@ class Version:
             "run_id": self.run_id,
             "created": self.created,
             **scores,
+            "waiting": self.waiting,
             "promotion": self.promotion.as_dict() if self.promotion else None,
             "rollback": self.rollback.as_dict() if self.rollback else None,
             "tags": others,
@@ -263,12 +268,15 @@ def _aliases(store: Store) -> dict[str, str] | None:
 
 
 def _version(entry: ModelVersion, aliases: Mapping[str, str]) -> Version:
-    number = str(entry.version)
+    number, champion = str(entry.version), aliases.get(CHAMPION)
+    verdict = events.waits(int(champion) if champion else None)
     created = datetime.datetime.fromtimestamp(entry.creation_timestamp / 1000, datetime.UTC)
-    return Version(
+    version = Version(
         number=int(number),
         aliases=tuple(sorted(alias for alias, target in aliases.items() if target == number)),
         run_id=entry.run_id or "",
         created=created.isoformat(timespec="seconds"),
         tags=dict(entry.tags),
     )
+    waiting = entry.tags.get(events.GATE) == verdict and champion != number and version.rollback is None
+    return replace(version, waiting=waiting)

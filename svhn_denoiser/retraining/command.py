@@ -49,7 +49,7 @@ def retrain(
 ) -> None:
     """Train what changed, compare it with the champion, promote it if it is better, and report.
 
-    Exit codes: 0 promoted, 3 not better, 4 nothing to do, 1 failed, 2 wrong usage.
+    Exit codes: 0 promoted, 3 not better, 4 nothing to do, 5 waits for a person, 1 failed, 2 wrong usage.
     """
     file = summary.absolute()
     # imports DVC

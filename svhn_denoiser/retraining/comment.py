@@ -47,6 +47,12 @@ def headline(result: Result) -> str:
         case Outcome.PROMOTED if result.report_only:
             instead = f"in place of version {before}" if before else "as the first one"
             return f"Would be promoted: it would become champion {instead}{figure}."
+        case Outcome.WAITING if result.report_only:
+            instead = f"in place of version {before}" if before else "as the first one"
+            return f"Would wait: it passes the gate{figure}, and a person would make it champion {instead}."
+        case Outcome.WAITING:
+            stays = f"version {before} stays champion" if before else "there is no champion"
+            return f"Waits for a person: version {version} passed the gate{figure}; {stays} until it is promoted."
         case Outcome.PROMOTED:
             instead = f" in place of version {before}" if before else ", the first one"
             return f"Promoted: version {version} is champion{instead}{figure}."

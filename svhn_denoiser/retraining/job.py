@@ -81,6 +81,7 @@ def retrain(options: Options, result: Result, say: Callable[[str], None]) -> Non
                 _work(options, pipeline, candidates, findings, result, say)
             else:
                 result.outcome = Outcome.NOTHING_TO_DO
+                result.notes += [] if options.report_only else registry_access.reminders()
                 _record(options, result)
     finally:
         result.seconds = round(time.monotonic() - began, 1)
@@ -135,6 +136,8 @@ def _work(
         best = sweep.train_best()
         _describe(result, candidates[best], findings.of_candidates[best])
         verdict.reach(pipeline, access, result, say, changed=bool(findings.stages))
+        if result.outcome is Outcome.WAITING and options.chosen and options.commit:
+            note("The settings are committed by the same command once that version is promoted.")
         remote.push("the results")
         # in the block: settings that could not be committed are put back, and the same command goes on
         _record(options, result)

@@ -140,6 +140,25 @@ def out_of_date(registration: Mapping[str, Any]) -> str | None:
     return unknown or (None if now == before else f"the champion is version {now} now, and was {before}")
 
 
+def reminders() -> list[str]:
+    """A sentence for each version that passed the gate and waits for a person; none where the registry is away."""
+    if settings.load().register_.promotion == "automatic":
+        return []
+    from svhn_denoiser.registry import versions
+    from svhn_denoiser.tracking.store import explained
+
+    try:
+        store = _store()
+        if store is None:
+            return []
+        with explained(store):
+            waiting = [version.number for version in versions.versions(store) if version.waiting]
+    except DenoiserError:
+        # a reminder is not worth a failure
+        return []
+    return [f"Version {number} waits for a person: `svhn-denoiser registry promote {number}`." for number in waiting]
+
+
 def _store() -> "Store | None":
     from svhn_denoiser.tracking.location import store_exists
     from svhn_denoiser.tracking.store import connect
@@ -167,5 +186,5 @@ def would_decide(access: Access) -> dict[str, Any]:
     answer = registration.would_decide(settings.load(), read_trained(), test, ask_registry=access.knows_champion)
     if not access.knows_champion:
         unknown = "No registry could be asked: the champion is not known here."
-        answer |= {"promoted": False, "reasons": [*answer["reasons"], unknown]}
+        answer |= {"promoted": False, "waiting": False, "reasons": [*answer["reasons"], unknown]}
     return answer

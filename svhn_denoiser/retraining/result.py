@@ -20,6 +20,7 @@ class Outcome(StrEnum):
     """The outcome of a retraining."""
 
     PROMOTED = "promoted"
+    WAITING = "waiting"  # it passed the gate, and a person has to promote it
     NOT_BETTER = "not-better"
     NOTHING_TO_DO = "nothing-to-do"
     FAILED = "failed"
@@ -32,6 +33,7 @@ EXIT_CODES = {
     Outcome.FAILED: 1,
     Outcome.NOT_BETTER: 3,
     Outcome.NOTHING_TO_DO: 4,
+    Outcome.WAITING: 5,
 }
 
 
@@ -99,7 +101,7 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0 promoted, or something would run; 1 failed; 3 not better; 4 nothing to do."""
+        """0 promoted, or something would run; 1 failed; 3 not better; 4 nothing to do; 5 waits for a person."""
         return EXIT_CODES[self.outcome]
 
     @property

@@ -54,13 +54,16 @@ def _register(pipeline: Pipeline, result: Result, changed: bool) -> dict[str, An
         answer = read_json(REGISTRATION, _NEEDED)
     if result.stages[REGISTER] == "unchanged" and changed:
         # the verdict is that of an earlier retraining
-        answer |= {"promoted": False, "reasons": [f"The results are the same as for version {answer['version']}."]}
+        same = f"The results are the same as for version {answer['version']}."
+        answer |= {"promoted": False, "reasons": [same, *answer["reasons"][-1:]] if answer.get("waiting") else [same]}
     return answer
 
 
 def _outcome(answer: Mapping[str, Any], result: Result) -> Outcome:
     if answer["promoted"]:
         return Outcome.PROMOTED
+    if answer.get("waiting"):
+        return Outcome.WAITING
     trained = any(outcome == "ran" for stage, outcome in result.stages.items() if stage != REGISTER)
     if result.is_champion and not trained:
         return Outcome.NOTHING_TO_DO

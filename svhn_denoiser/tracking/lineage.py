@@ -70,8 +70,9 @@ def dvc_hash(out: Path, lock: Path = DVC_LOCK) -> str | None:
 
 
 def params_hash(params: Params) -> str:
-    """An md5 of all settings, whatever the order and the comments of the file they stand in."""
-    text = json.dumps(params.model_dump(by_alias=True), sort_keys=True)
+    """An md5 of all settings but who promotes, whatever the order and the comments of the file they stand in."""
+    settings = params.model_dump(by_alias=True, exclude={"register_": {"promotion"}})
+    text = json.dumps(settings, sort_keys=True)
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 

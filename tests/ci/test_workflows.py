@@ -527,9 +527,11 @@ def test_drift_that_fails_attaches_no_earlier_page(forge, checkout):
     assert not (checkout / "reports" / "drift.html").exists()
 
 
-@pytest.mark.parametrize(("code", "red"), [(0, False), (1, True), (2, True), (3, False), (4, False), (143, True)])
+@pytest.mark.parametrize(
+    ("code", "red"), [(0, False), (1, True), (2, True), (3, False), (4, False), (5, False), (143, True)]
+)
 @pytest.mark.parametrize("job", ["report", "retrain"])
-def test_not_better_and_nothing_to_do_leave_the_job_green(job, code, red, checkout):
+def test_not_better_nothing_to_do_and_waiting_leave_the_job_green(job, code, red, checkout):
     (checkout / "code").write_text(str(code))
     steps = GITHUB["retrain"]["jobs"][job]["steps"]
     shell(step({"steps": steps}, "retrain")["run"], checkout, SETTINGS="", GITHUB_OUTPUT=str(checkout / "output"))
@@ -540,7 +542,7 @@ def test_not_better_and_nothing_to_do_leave_the_job_green(job, code, red, checko
     assert shell(steps[-1]["run"], checkout, CODE="").returncode != 0
 
 
-@pytest.mark.parametrize(("code", "green"), [(0, True), (1, False), (3, True), (4, True)])
+@pytest.mark.parametrize(("code", "green"), [(0, True), (1, False), (3, True), (4, True), (5, True)])
 def test_gitlab_hands_on_the_exit_code(code, green, checkout):
     (checkout / "code").write_text(str(code))
     done = gitlab("retrain", checkout, SETTINGS="train.epochs=4")

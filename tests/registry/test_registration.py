@@ -17,13 +17,15 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
-from svhn_denoiser.params import Params
+from svhn_denoiser.params import Params, changed
 from svhn_denoiser.registry import events, promotion, versions
 from svhn_denoiser.registry.registration import in_words, register, would_decide
 from svhn_denoiser.registry.trained import Trained
 from svhn_denoiser.registry.versions import Version
+from svhn_denoiser.tracking.lineage import person
 from svhn_denoiser.tracking.location import store_exists
 from svhn_denoiser.tracking.store import Store, connect
+from tests.command_line import invoke
 
 _MEANS = {"psnr": 30.5, "ssim": 0.9}
 _SCORES = {
@@ -76,6 +78,15 @@ def version(store: Store, models: dict[str, Path]) -> Callable[..., Version]:
 def champion_number(store: Store) -> int | None:
     champion = versions.champion(store)
     return champion.number if champion else None
+
+
+def with_gate(settings: Params, promotion: str = "automatic", **gate: float) -> Params:
+    """Settings whose gate does not look at SSIM."""
+    return changed(
+        settings,
+        {"register.promotion": promotion, "register.gate.max_ssim_loss": 1.0}
+        | {f"register.gate.{name}": value for name, value in gate.items()},
+    )
 
 
 def replaced(store: Store) -> str | None:
@@ -345,10 +356,15 @@ class TestRegistration:
         (tmp_path / "reports").mkdir()
         (tmp_path / "reports/report.html").write_text("<p>")
 
-        def go(model: str = "blur", source: str = "svhn", run_id: str | None = None, **gate: float) -> dict[str, Any]:
+        def go(
+            model: str = "blur",
+            source: str = "svhn",
+            run_id: str | None = None,
+            promotion: str = "automatic",
+            **gate: float,
+        ) -> dict[str, Any]:
             run_id = run_id or store.client.create_run(store.experiment_id).info.run_id
-            asked = settings.register_.gate.model_copy(update={"max_ssim_loss": 1.0, **gate})
-            params = settings.model_copy(update={"register_": settings.register_.model_copy(update={"gate": asked})})
+            params = with_gate(settings, promotion, **gate)
             trained = Trained(models[model], run_id, source, _SCORES)
             return register(params, trained, test_pairs, tmp_path / "reports")
 
@@ -358,9 +374,8 @@ class TestRegistration:
     def asked(self, settings: Params, models: dict[str, Path], test_pairs: Pairs) -> Any:
         """What the gate would decide."""
 
-        def go(model: str, **how: bool) -> dict[str, Any]:
-            gate = settings.register_.gate.model_copy(update={"max_ssim_loss": 1.0})
-            params = settings.model_copy(update={"register_": settings.register_.model_copy(update={"gate": gate})})
+        def go(model: str, promotion: str = "automatic", **how: bool) -> dict[str, Any]:
+            params = with_gate(settings, promotion)
             return would_decide(params, Trained(models[model], "f" * 32, "svhn", _SCORES), test_pairs, **how)
 
         return go
@@ -446,6 +461,49 @@ class TestRegistration:
         assert challenger.tags["gate"] == "refused"
         run = store.client.get_run(challenger.run_id).data
         assert run.tags["gate_reason"] == " ".join(useless["reasons"])
+
+    def test_what_passes_the_gate_waits_where_a_person_is_to_be_asked(
+        self, stage: Any, asked: Any, store: Store
+    ) -> None:
+        stage("blur")
+        would = asked("more blur", promotion="ask")
+        result, refused = stage("more blur", promotion="ask"), stage("identity", promotion="ask")
+        assert (would["promoted"], would["waiting"]) == (result["promoted"], result["waiting"]) == (False, True)
+        assert (result["champion_after"], refused["waiting"]) == (1, False)
+        ask = "It waits for a person: `svhn-denoiser registry promote 2 --reason WHY`."
+        assert result["reasons"] == (*would["reasons"], ask)
+        assert in_words(result).startswith("version 2 passed the gate:\n  PSNR is ")
+        waits = versions.find(store, "2")
+        assert (waits.waiting, waits.tags["gate"]) == (True, "would be promoted over 1")
+        assert store.client.get_run(waits.run_id).data.tags["gate"] == "would be promoted over 1"
+        description = store.client.get_model_version(versions.MODEL, "2").description
+        assert description.endswith("; would be promoted over 1")
+        told = "version 2 passed the gate and waits: svhn-denoiser registry promote 2 --reason WHY"
+        assert invoke("registry", "list").splitlines()[-1] == told
+        assert "waiting            svhn-denoiser registry promote 2 --reason WHY" in invoke("registry", "show", "2")
+        done = invoke("registry", "promote", "--reason", "looked at the sevens")
+        assert done == "version 2 is now champion, in place of version 1\n"
+        champion = versions.find(store, "champion")
+        assert (champion.number, champion.waiting, champion.tags["gate"]) == (2, False, "passed")
+        assert champion.promotion is not None
+        assert (champion.promotion.by, champion.promotion.reason) == (person(), "looked at the sevens")
+        promotion.rollback(store, by="me", reason="it blurs sevens")
+        assert not versions.find(store, "2").waiting, "a verdict that was acted on is none any more"
+
+    def test_of_several_that_wait_one_is_to_be_named_and_the_others_verdicts_end(
+        self, stage: Any, store: Store
+    ) -> None:
+        with pytest.raises(DenoiserError, match="no version waits to be promoted"):
+            promotion.the_waiting(store)
+        stage("blur", promotion="ask")
+        stage("more blur", promotion="ask")
+        assert versions.find(store, "1").tags["gate"] == "would be promoted as the first"
+        with pytest.raises(DenoiserError, match=r"the versions 2, 1 wait to be promoted\. Name one"):
+            promotion.the_waiting(store)
+        promote(store, versions.find(store, "1"))
+        assert not any(version.waiting for version in versions.versions(store)), "2 was compared with no champion"
+        again = stage("more blur", promotion="automatic")
+        assert (again["version"], again["promoted"], champion_number(store)) == (2, True, 2)
 
     def test_the_same_training_registers_once_and_changes_nothing(self, stage: Any, store: Store) -> None:
         run = store.client.create_run(store.experiment_id).info.run_id

@@ -38,6 +38,18 @@ def test_credentials_are_blanked_out(monkeypatch: pytest.MonkeyPatch) -> None:
             "Would be promoted: it would become champion in place of version 2.",
         ),
         (
+            Result(Outcome.WAITING, version=3, champion_before=2, champion_after=2),
+            "Waits for a person: version 3 passed the gate; version 2 stays champion until it is promoted.",
+        ),
+        (
+            Result(Outcome.WAITING, version=1),
+            "Waits for a person: version 1 passed the gate; there is no champion until it is promoted.",
+        ),
+        (
+            Result(Outcome.WAITING, report_only=True, champion_before=2),
+            "Would wait: it passes the gate, and a person would make it champion in place of version 2.",
+        ),
+        (
             Result(Outcome.NOT_BETTER, version=3, champion_after=2),
             "Not better: version 3 is not made champion; version 2 stays.",
         ),

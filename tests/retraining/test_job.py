@@ -51,6 +51,35 @@ def test_a_worse_setting_is_put_back_and_nothing_is_committed(toy: Toy, go: Go) 
     assert toy.ran() == []
 
 
+def test_where_a_person_is_asked_settings_are_committed_once_their_model_is_promoted(toy: Toy, go: Go) -> None:
+    go(toy, chosen=("train.epochs=10",), commit=True)
+    toy.edit("params.yaml", "promotion: automatic", "promotion: ask")
+    toy.commit("Ask")
+    command = {"chosen": ("train.epochs=25",), "commit": True}
+    waits = go(toy, **command)
+    assert (waits.outcome, waits.exit_code, waits.version, waits.champion_after) == (Outcome.WAITING, 5, 2, 1)
+    assert waits.notes[-1] == "The settings are committed by the same command once that version is promoted."
+    assert toy.git("log", "-1", "--format=%s") == "Ask"
+    assert toy.git("status", "--porcelain") == ""
+    known = toy.registry()
+    (toy.shared / "registry.json").write_text(json.dumps(known | {"champion": {"version": 2, "psnr": 29.5}}))
+    toy.ran()
+    recorded = go(toy, **command)
+    assert toy.ran() == ["register"]
+    assert (recorded.outcome, recorded.is_champion) == (Outcome.NOTHING_TO_DO, True)
+    assert "epochs: 25" in toy.git("show", "HEAD:params.yaml")
+    assert toy.git("status", "--porcelain") == ""
+
+
+def test_what_was_made_is_recorded_also_while_it_waits(toy: Toy, go: Go) -> None:
+    toy.edit("params.yaml", "promotion: automatic", "promotion: ask")
+    toy.commit("Ask")
+    waits = go(toy, commit=True)
+    assert (waits.outcome, waits.champion_after) == (Outcome.WAITING, None)
+    assert toy.git("log", "-1", "--format=%s") == "Record a retraining"
+    assert go(toy).outcome is Outcome.NOTHING_TO_DO
+
+
 def test_a_setting_that_does_not_exist_is_wrong_usage(toy: Toy) -> None:
     done = toy.program("--set", "train.epoch=3")
     assert done.returncode == 2

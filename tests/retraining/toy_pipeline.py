@@ -83,13 +83,16 @@ known = json.loads(file.read_text()) if file.exists() else {"versions": [], "cha
 if run not in known["versions"]:
     known["versions"].append(run)
 version, before = known["versions"].index(run) + 1, known["champion"]
-promoted = before is None or (version != before["version"] and psnr > before["psnr"])
+better = before is None or (version != before["version"] and psnr > before["psnr"])
+waiting = better and settings["register"]["promotion"] == "ask"
+promoted = better and not waiting
 if promoted:
     known["champion"] = {"version": version, "psnr": psnr}
 file.write_text(json.dumps(known))
 write("reports/registration.json", json.dumps({
-    "version": version, "run_id": run, "promoted": promoted,
-    "champion_before": before and before["version"], "champion_after": known["champion"]["version"],
+    "version": version, "run_id": run, "promoted": promoted, "waiting": waiting,
+    "champion_before": before and before["version"],
+    "champion_after": known["champion"] and known["champion"]["version"],
     "reasons": [f"PSNR is {psnr:.2f} dB."],
 }))
 """,

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.params import Params
+from svhn_denoiser.params import Params, changed
 from svhn_denoiser.paths import NOISY
 from svhn_denoiser.tracking import tags
 from svhn_denoiser.tracking.lineage import dvc_hash, params_hash
@@ -390,6 +390,8 @@ def test_settings_hash_alike_whatever_their_file_looks_like(settings: Params) ->
     same = Params.model_validate(dict(reversed(settings.model_dump(by_alias=True).items())))
     other = settings.model_copy(update={"seed": settings.seed + 1})
     assert params_hash(same) == params_hash(settings) != params_hash(other)
+    # who promotes decides nothing of a model
+    assert params_hash(changed(settings, {"register.promotion": "ask"})) == params_hash(settings)
 
 
 def test_the_hash_of_an_output_is_dvcs_own(tmp_path: Path) -> None:
