@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +18,8 @@ import pytest
 class MlflowServer:
     """A real MLflow server that keeps all it has in a folder, and can be killed and started again at one address."""
 
-    def __init__(self, folder: Path, empty_database: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, empty_database: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.folder, self.settings = folder, settings or {}
         shutil.copy(empty_database, folder / "mlflow.db")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -33,6 +33,7 @@ class MlflowServer:
         command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
         command += ["--artifacts-destination", f"{self.folder}/artifacts"]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+        environment |= self.settings
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         _wait_for(f"{self.address}/health", self.process, self.folder / "log")
@@ -46,9 +47,9 @@ class MlflowServer:
 
 
 @contextmanager
-def mlflow_server(folder: Path, empty_database: Path) -> Iterator[str]:
-    """The address of a real MLflow server on loopback, for a block."""
-    server = MlflowServer(folder, empty_database)
+def mlflow_server(folder: Path, empty_database: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The address of a real MLflow server on loopback, for a block; `settings` are variables that it gets."""
+    server = MlflowServer(folder, empty_database, settings)
     try:
         server.start()
         yield server.address

@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from benchmarks.page import ROOT, machine, summary, versions
 from benchmarks.shipped.command import MODEL, folder, measured
@@ -20,12 +21,21 @@ from benchmarks.shipped.scoring import scores
 from benchmarks.side_by_side.networks import cost
 from svhn_denoiser import params, program, recipes
 from svhn_denoiser.files import write_text
+from svhn_denoiser.markdown import front_matter
 from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.params import Params
 from svhn_denoiser.sources.photographs import COLOUR, GREY
 
 RECIPE = "shipped"
 CARD = MODEL.with_name("MODEL_CARD.md")
+# what Hugging Face reads; the scores, of several sets at several strengths, are in the tables
+FRONT: Mapping[str, Any] = {
+    "license": "apache-2.0",
+    "library_name": "keras",
+    "pipeline_tag": "image-to-image",
+    "tags": ["image-denoising", "image-restoration"],
+    "metrics": ["psnr", "ssim"],
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,6 +64,7 @@ def card(model: Path, settings: Params, found: Sequence[tuple[Set, Mapping[str, 
         found: sets of pictures with the scores on them, by the rows' names.
     """
     parts = [
+        front_matter({**FRONT, "tags": [*FRONT["tags"], settings.train.network, settings.generate.noise.kind]}),
         "# The model that comes with the package",
         "Written by `python -m benchmarks.shipped.card`.",
         _what(model, settings),

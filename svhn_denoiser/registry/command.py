@@ -48,8 +48,13 @@ def registry_list(as_json: AsJson = False) -> None:
 
 
 @app.command("show")
-def registry_show(name: VersionName, as_json: AsJson = False) -> None:
-    """Show everything known about a version: scores, lineage and promotions."""
+def registry_show(
+    name: VersionName,
+    card: Annotated[bool, typer.Option("--card", help="Print its model card, in Markdown.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show everything known about a version: scores, lineage and promotions; with --card, its model card."""
+    from svhn_denoiser.registry import card_file
     from svhn_denoiser.registry.description import of_its_run
     from svhn_denoiser.registry.versions import find
     from svhn_denoiser.tracking.store import open_store
@@ -58,8 +63,16 @@ def registry_show(name: VersionName, as_json: AsJson = False) -> None:
         version = find(store, name)
         known = version.as_dict()
         known["tags"] = of_its_run(store, version) | known["tags"]
+        known["card"] = card_file.read(store, version) if card or as_json else None
     if as_json:
         print_json(known)
+    elif card:
+        if known["card"] is None:
+            raise DenoiserError(
+                f"version {version.number}: there is no card: an earlier release registered it, or its artifacts are "
+                "out of reach. `registry show` without --card has what else is known."
+            )
+        typer.echo(known["card"], nl=False)
     else:
         typer.echo("\n".join(_lines(known)))
 

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 
 from svhn_denoiser.paths import REPORT
+from svhn_denoiser.registry import card_file
 from svhn_denoiser.registry.events import GATE, NOBODY, REFUSED
 from svhn_denoiser.registry.versions import MODEL, Version, find
 from svhn_denoiser.tracking.runs import known_of_run, run_exists
@@ -24,7 +25,7 @@ _OF_RUN = (
 
 
 def describe(store: Store, number: int) -> None:
-    """Say in a version's description and in its run's what it is and what became of it.
+    """Say in a version's description and in its run's what it is and what became of it, and on the model's page.
 
     MLflow shows the one in the table of versions, the other above the run and in the column "Description".
     """
@@ -35,6 +36,7 @@ def describe(store: Store, number: int) -> None:
         store.client.set_tag(version.run_id, "mlflow.note.content", of_run(store.experiment_id, version, run))
         # a column of the table of runs
         store.client.set_tag(version.run_id, GATE, version.tags.get(GATE, "not asked"))
+    card_file.show(store)
 
 
 def of_version(version: Version, run: Mapping[str, str]) -> str:

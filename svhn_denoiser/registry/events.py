@@ -75,6 +75,6 @@ def read(kind: str, tags: Mapping[str, str]) -> Event | None:
     if line is not None:
         return Event(**line.groupdict())
     other, reason = _OLD_TAGS[kind]
-    if tags.get(f"{kind}_at") and kind not in tags:
+    if tags.get(f"{kind}_at"):
         return Event(tags[f"{kind}_at"], tags.get(f"{kind}_by", ""), tags.get(other, NOBODY), tags.get(reason, ""))
     return None

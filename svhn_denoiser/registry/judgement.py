@@ -94,6 +94,36 @@ def judge(
     )
 
 
+def best_left(store: Store, sha256: str) -> Version | None:
+    """Which version stands for a champion that is gone, as its alias or its version was deleted by hand.
+
+    It is the version that became champion last, or, where none of those is left, the one with the highest PSNR. What
+    was rolled back counts only where there is nothing else.
+
+    Args:
+        store: where.
+        sha256: of the model that is to be compared with it, and never stands for it.
+
+    Returns:
+        None where there is no sign that there ever was a champion, or nothing is left but that model.
+    """
+    known = versions.versions(store)
+    numbers = {version.number for version in known}
+    # MLflow gives no number twice: one that is missing was deleted
+    was_one = any(version.promotion for version in known) or numbers != set(range(1, len(numbers) + 1))
+    others = [version for version in known if version.tags.get("sha256") != sha256]
+    if not was_one or not others:
+        return None
+
+    def rank(version: Version) -> tuple[bool, str, float]:
+        promoted = version.promotion.at if version.promotion else ""
+        # of two in the same second, the later one
+        then = version.number if promoted else version.score("psnr") or 0
+        return version.rollback is None, promoted, float(then)
+
+    return max(others, key=rank)
+
+
 def _rolled_back(store: Store | None, sha256: str) -> Version | None:
     known = [] if store is None else versions.versions(store)
     same = (version for version in known if version.tags.get("sha256") == sha256)
@@ -103,7 +133,7 @@ def _rolled_back(store: Store | None, sha256: str) -> Version | None:
 def _rival(store: Store | None, champion: Version | None, sha256: str, test: Pairs) -> Rival | None:
     beaten = champion
     if store is not None and champion is None:
-        beaten = versions.best_left(store, sha256)
+        beaten = best_left(store, sha256)
     if store is None or beaten is None:
         return None
     name = "the champion" if champion is not None else "the best that is left of the versions"

@@ -44,8 +44,8 @@ def promote(store: Store, version: Version, *, over: Version | None, by: str, re
         # tags first: whatever is champion knows the way back, even if this is interrupted here
         event = events.now(by, over.number if over else None, reason)
         tag(store, version.number, events.as_tag(PROMOTED, event))
-        if version.rollback is not None:
-            tag(store, version.number, {ROLLED_BACK: ""})
+        # emptied: on a server with accounts, not everybody who may promote may delete a tag
+        tag(store, version.number, {key: "" for key in (ROLLED_BACK, f"{ROLLED_BACK}_at") if version.tags.get(key)})
         if version.waiting:
             tag(store, version.number, {GATE: PASSED})
         if not still_alone():

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
-from svhn_denoiser.registry import events, promotion, versions
+from svhn_denoiser.registry import card_file, events, promotion, versions
+from svhn_denoiser.registry.card import Facts, card
 from svhn_denoiser.registry.description import describe
 from svhn_denoiser.registry.events import Event
 from svhn_denoiser.registry.gate import Decision
@@ -26,6 +27,9 @@ from svhn_denoiser.tracking import views
 from svhn_denoiser.tracking.runs import ensure_run, known_of_run, log_report, log_scores, run_exists
 from svhn_denoiser.tracking.store import Store, connect, explained
 from svhn_denoiser.tracking.tags import of_lineage
+
+if TYPE_CHECKING:
+    import keras
 
 # who promotes, in the record of a promotion
 _GATE = "gate"
@@ -60,6 +64,8 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
         log_report(store, run_id, reports)
         _complete(store, run_id, of_lineage(params) | trained.facts())
         version = versions.add(store, model, sha256=sha256, run_id=run_id, tags=trained.tags())
+        if version.run_id == run_id:
+            card_file.attach(store, version, card(_facts(store, version, trained, model)))
         before, decision = _decide_and_promote(store, params, version, score(model, test))
         after = versions.champion(store)
         waiting = _waits(params, decision) and (after is None or after.number != version.number)
@@ -130,6 +136,18 @@ def _decide_and_promote(
             # another version became champion first: compare with that one
             continue
         return champion, decision
+
+
+def _facts(store: Store, version: Version, trained: Trained, model: "keras.Model") -> Facts:
+    return Facts(
+        number=version.number,
+        created=version.created,
+        sha256=version.tags["sha256"],
+        parameters=model.count_params(),
+        run_id=version.run_id,
+        run=known_of_run(store, version.run_id),
+        trained=trained,
+    )
 
 
 def _waits(params: Params, decision: Decision) -> bool:

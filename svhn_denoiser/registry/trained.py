@@ -1,17 +1,19 @@
 """A trained model before it is registered: its file, run and scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from svhn_denoiser.files import read_json
+from svhn_denoiser.files import read_csv, read_json
 from svhn_denoiser.noise import in_words
-from svhn_denoiser.paths import METRICS, MODEL, RUN, SOURCE
+from svhn_denoiser.paths import METRICS, MODEL, NOISE_KINDS, NOISE_LEVELS, RUN, SOURCE
 
 # what is asked of reports/metrics.json
 _SCORES = {f"{group}.{score}": float for group in ("noisy", "denoised", "gain") for score in ("psnr", "ssim")}
 _NEEDED = {**_SCORES, "pictures": float, "network": str, "noise.kind": str, "noise.strength": object}
+# and of the tables
+_COLUMNS = ("strength", "noisy_psnr", "denoised_psnr")
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,23 @@ class Trained:
     Attributes:
         model_file: as Keras saved it.
         run_id: the MLflow run that trained it.
-        data_source: what it was trained on, as data/raw/source.json has it.
+        source: data/raw/source.json: what it was trained on, and under which terms.
         scores: reports/metrics.json.
+        noise_levels: rows of reports/noise_levels.csv, values as text.
+        noise_kinds: rows of reports/noise_kinds.csv, values as text.
     """
 
     model_file: Path
     run_id: str
-    data_source: str
+    source: Mapping[str, Any]
     scores: Mapping[str, Any]
+    noise_levels: Sequence[Mapping[str, str]] = ()
+    noise_kinds: Sequence[Mapping[str, str]] = ()
+
+    @property
+    def data_source(self) -> str:
+        """What it was trained on: svhn, synthetic, mat or images."""
+        return str(self.source["source"])
 
     @property
     def noise(self) -> str:
@@ -63,6 +74,8 @@ def read_trained() -> Trained:
     return Trained(
         model_file=MODEL,
         run_id=read_json(RUN, {"run_id": str})["run_id"],
-        data_source=read_json(SOURCE, {"source": str})["source"],
+        source=read_json(SOURCE, {"source": str}),
         scores=read_json(METRICS, _NEEDED),
+        noise_levels=read_csv(NOISE_LEVELS, _COLUMNS),
+        noise_kinds=read_csv(NOISE_KINDS, _COLUMNS),
     )

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MODEL = "svhn-denoiser"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
+# of the registered model, until there is a card to show
+DESCRIPTION = "Removes noise from pictures of house numbers."
 
 # what Keras needs to load and run the model; MLflow would find this out by loading it, in 8 s instead of 0.1
 _REQUIREMENTS = ("keras", "tensorflow", "numpy")
@@ -98,36 +100,6 @@ def champion(store: Store) -> Version | None:
     """The version with the alias `champion`, if there is one."""
     aliases = _aliases(store) or {}
     return find(store, CHAMPION) if CHAMPION in aliases else None
-
-
-def best_left(store: Store, sha256: str) -> Version | None:
-    """Which version stands for a champion that is gone, as its alias or its version was deleted by hand.
-
-    It is the version that became champion last, or, where none of those is left, the one with the highest PSNR. What
-    was rolled back counts only where there is nothing else.
-
-    Args:
-        store: where.
-        sha256: of the model that is to be compared with it, and never stands for it.
-
-    Returns:
-        None where there is no sign that there ever was a champion, or nothing is left but that model.
-    """
-    known = versions(store)
-    numbers = {version.number for version in known}
-    # MLflow gives no number twice: one that is missing was deleted
-    was_one = any(version.promotion for version in known) or numbers != set(range(1, len(numbers) + 1))
-    others = [version for version in known if version.tags.get("sha256") != sha256]
-    if not was_one or not others:
-        return None
-
-    def rank(version: Version) -> tuple[bool, str, float]:
-        promoted = version.promotion.at if version.promotion else ""
-        # of two in the same second, the later one
-        then = version.number if promoted else version.score("psnr") or 0
-        return version.rollback is None, promoted, float(then)
-
-    return max(others, key=rank)
 
 
 def find(store: Store, name: str) -> Version:
@@ -237,7 +209,7 @@ def _create(store: Store, model: "keras.Model", run_id: str, tags: Mapping[str, 
             pip_requirements=[f"{package}=={installed(package)}" for package in _REQUIREMENTS],
         )
     try:
-        store.client.create_registered_model(MODEL, description="Removes noise from pictures of house numbers.")
+        store.client.create_registered_model(MODEL, description=DESCRIPTION)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

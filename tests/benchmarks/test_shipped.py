@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
 from benchmarks.shipped import card, command, packing, page, pictures, scoring
 from benchmarks.shipped.peers import PEERS, nothing
@@ -179,3 +180,5 @@ def test_the_card_names_pictures_terms_scores_and_sha256(model, settings, sets):
     ):
         assert said in text
     assert hashlib.sha256(model.read_bytes()).hexdigest() in text
+    front = YAML(typ="safe").load(text.split("---\n")[1])
+    assert (front["license"], front["tags"][-1]) == ("apache-2.0", "gaussian")

@@ -18,7 +18,7 @@ from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params, changed
-from svhn_denoiser.registry import events, promotion, versions
+from svhn_denoiser.registry import card_file, events, judgement, promotion, versions
 from svhn_denoiser.registry.registration import in_words, register, would_decide
 from svhn_denoiser.registry.trained import Trained
 from svhn_denoiser.registry.versions import Version
@@ -218,7 +218,7 @@ class TestPromotion:
         traces = {"at": "2026-11-23T10:00:00+00:00", "by": "me", "to": "1", "reason": "too dark"}
         three = version(**old, promoted_over="1", **{f"rolled_back_{name}": text for name, text in traces.items()})
         assert three.rollback == events.Event(traces["at"], "me", "1", "too dark")
-        assert getattr(versions.best_left(store, "new"), "number", None) == 1, "the others were rolled back"
+        assert getattr(judgement.best_left(store, "new"), "number", None) == 1, "the others were rolled back"
         promote(store, three)
         assert versions.find(store, "3").rollback is None
         assert replaced(store) == "1"
@@ -365,7 +365,7 @@ class TestRegistration:
         ) -> dict[str, Any]:
             run_id = run_id or store.client.create_run(store.experiment_id).info.run_id
             params = with_gate(settings, promotion, **gate)
-            trained = Trained(models[model], run_id, source, _SCORES)
+            trained = Trained(models[model], run_id, {"source": source}, _SCORES)
             return register(params, trained, test_pairs, tmp_path / "reports")
 
         return go
@@ -376,7 +376,9 @@ class TestRegistration:
 
         def go(model: str, promotion: str = "automatic", **how: bool) -> dict[str, Any]:
             params = with_gate(settings, promotion)
-            return would_decide(params, Trained(models[model], "f" * 32, "svhn", _SCORES), test_pairs, **how)
+            return would_decide(
+                params, Trained(models[model], "f" * 32, {"source": "svhn"}, _SCORES), test_pairs, **how
+            )
 
         return go
 
@@ -441,6 +443,35 @@ class TestRegistration:
         store.client.delete_run(made.run_id)
         promote(store, made)
         assert store.client.get_model_version(versions.MODEL, "1").description == "30.00 dB, dncnn; first champion"
+
+    def test_a_card_is_with_the_version_on_its_run_and_the_champions_on_the_models_page(
+        self, stage: Any, store: Store, tmp_path: Path
+    ) -> None:
+        def page() -> str:
+            return str(store.client.get_registered_model(versions.MODEL).description)
+
+        for model in ("blur", "more blur", "identity"):
+            stage(model)
+        number, run_id = versions.find(store, "champion").number, versions.find(store, "champion").run_id
+        card = Path(store.client.download_artifacts(run_id, card_file.FILE, str(tmp_path))).read_text()
+        assert invoke("registry", "show", "champion", "--card") == card
+        assert json.loads(invoke("registry", "show", "2", "--json"))["card"] == card
+        assert f"# svhn-denoiser, version {number}\n" in card
+        line = store.client.get_model_version(versions.MODEL, "2").description
+        assert page().startswith(f"# svhn-denoiser, version 2\n\n{line}\n\nTakes noise")
+        promotion.rollback(store, by="me", reason="it blurs sevens")
+        assert page().startswith("# svhn-denoiser, version 1\n")
+        store.client.update_registered_model(versions.MODEL, "Ask Anna before you use it.")
+        promote(store, versions.find(store, "3"))
+        assert page() == "Ask Anna before you use it."
+
+    def test_a_version_of_an_earlier_release_has_no_card(self, version: Any, store: Store) -> None:
+        promote(store, version(psnr="30"))
+        assert card_file.read(store, versions.find(store, "1")) is None
+        description = store.client.get_registered_model(versions.MODEL).description
+        assert description == "# svhn-denoiser, version 1\n\n30.00 dB; first champion"
+        with pytest.raises(DenoiserError, match="version 1: there is no card: an earlier release registered it"):
+            invoke("registry", "show", "1", "--card")
 
     def test_people_read_who_is_champion_and_why(self, stage: Any) -> None:
         first, second = in_words(stage("blur")), in_words(stage("identity"))
@@ -582,15 +613,15 @@ class TestRegistration:
     ) -> None:
         version(psnr="20")
         version(psnr="30")
-        assert versions.best_left(store, "new") is None, "none of them was ever champion"
+        assert judgement.best_left(store, "new") is None, "none of them was ever champion"
         promote(store, version(psnr="25"))
-        assert getattr(versions.best_left(store, "new"), "number", None) == 3
+        assert getattr(judgement.best_left(store, "new"), "number", None) == 3
         promote(store, version(psnr="21"))
-        assert getattr(versions.best_left(store, "new"), "number", None) == 4
+        assert getattr(judgement.best_left(store, "new"), "number", None) == 4
         promotion.rollback(store, by="me", reason="bad")
-        assert getattr(versions.best_left(store, "new"), "number", None) == 3
+        assert getattr(judgement.best_left(store, "new"), "number", None) == 3
         store.client.delete_model_version(versions.MODEL, "3")
-        assert getattr(versions.best_left(store, "new"), "number", None) == 2
+        assert getattr(judgement.best_left(store, "new"), "number", None) == 2
 
     def test_a_demo_does_not_dethrone_a_real_champion(self, stage: Any, store: Store) -> None:
         stage("blur", "svhn")

@@ -17,6 +17,8 @@ SCORES = {
     "gain": {"psnr": 12.85, "ssim": 0.45},
 }
 
+ROW = {"strength": "0.1", "noisy_psnr": "20", "denoised_psnr": "30"}
+
 
 @pytest.fixture
 def left_by_the_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -28,6 +30,8 @@ def left_by_the_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(json.dumps(content))
+    for name in ("noise_levels", "noise_kinds"):
+        (tmp_path / f"reports/{name}.csv").write_text("strength,noisy_psnr,denoised_psnr\n0.1,20,30\n")
     return tmp_path
 
 
@@ -41,6 +45,7 @@ def test_a_version_is_tagged_with_what_the_model_is_and_what_it_scored() -> None
         "psnr": "33.1",
         "ssim": "0.95",
     }
+    assert trained.noise_levels == trained.noise_kinds == [ROW]
     assert trained.facts() == {"network": "dncnn", "noise": "poisson [0.05, 0.2]", "pictures": "12"}
 
 
@@ -63,7 +68,9 @@ def test_all_of_the_noise_is_in_the_tag(noise: dict[str, object], words: str) ->
     assert read_trained().tags()["noise"] == words
 
 
-@pytest.mark.parametrize("name", ["reports/run.json", "reports/metrics.json", "data/raw/source.json"])
+@pytest.mark.parametrize(
+    "name", ["reports/run.json", "reports/metrics.json", "data/raw/source.json", "reports/noise_levels.csv"]
+)
 def test_a_stage_that_has_not_run_is_said(left_by_the_stages: Path, name: str) -> None:
     (left_by_the_stages / name).unlink()
     with pytest.raises(DenoiserError, match=rf"{name}: no such file\. `dvc repro` makes it"):
