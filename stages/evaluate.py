@@ -6,7 +6,7 @@ from svhn_denoiser import pairs, params, program
 from svhn_denoiser.evaluation import suite
 from svhn_denoiser.paths import MODEL, NOISY, RESUME, RUN
 from svhn_denoiser.report import folder
-from svhn_denoiser.report.sheets import sheet
+from svhn_denoiser.report.sheets import exhibits, sheet
 
 
 def main() -> None:
@@ -24,7 +24,12 @@ def main() -> None:
     test = pairs.read(NOISY, "test")
     denoiser = partial(denoise, load_model(MODEL))
     evaluation = suite.evaluate(settings, test, denoiser, lambda part: print(f"scoring: {part}", flush=True))
-    folder.write(evaluation, {name: sheet(test, chosen, denoiser) for name, chosen in evaluation.showcase.items()})
+    folder.write(
+        evaluation,
+        {name: sheet(test, chosen, denoiser) for name, chosen in evaluation.showcase.items()},
+        exhibits(test, evaluation, denoiser, settings.evaluate.shown_pictures),
+        {"evaluate": settings.evaluate.model_dump(by_alias=True)},
+    )
     print(evaluation.headline)
 
 

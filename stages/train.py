@@ -52,7 +52,7 @@ def main() -> None:
             run.log_pictures({"clean-noisy-denoised": samples(model, validation)}, state.best_epoch)
         save(model, MODEL)
         files.write_csv(HISTORY, [asdict(row) for row in state.history])
-        write_run(RUN, run.store, run.run_id)
+        write_run(RUN, run.store, run.run_id, run.record)
         checkpoint.published(RUN)
     say(f"best: epoch {state.best_epoch}, {state.best_psnr:.2f} dB on the validation pictures")
 

@@ -79,10 +79,21 @@ class Browser:
 
     def key(self, name: str) -> None:
         """Press and release a key."""
-        codes = {"Tab": 9, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35}
-        for kind in ("rawKeyDown", "keyUp"):
+        codes = {"Tab": 9, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35, "Enter": 13}
+        # a key that writes something does what it does by what it writes
+        text = {"text": "\r"} if name == "Enter" else {}
+        for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
             code = codes[name]
-            self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code)
+            self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code, **text)
+
+    def nothing_is_cut(self) -> bool:
+        """Whether all of the page is within its width, and no part of it has to be scrolled sideways."""
+        over = self.value(
+            "[document.documentElement, ...document.querySelectorAll('.scroll')]"
+            ".filter(e => e.scrollWidth > e.clientWidth).map(e => `${e.tagName} ${e.ariaLabel} ${e.scrollWidth}`)"
+        )
+        assert over == []
+        return True
 
     def wrong(self) -> list[dict[str, Any]]:
         """Errors on the page, and what it asked of anybody but itself."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
 from svhn_denoiser import params
+from tests.browser import Browser, browser
 from tests.example_settings import EXAMPLE, ROOT
 from tests.mlflow_server import mlflow_server
 
@@ -81,6 +82,13 @@ def store_folder(repository: Path, empty_database: Path) -> Path:
     """A repository with an empty store, as the working folder."""
     shutil.copy(empty_database, repository / "mlflow.db")
     return repository
+
+
+@pytest.fixture(scope="session")
+def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A page in Chromium; the tests that want one are skipped where there is none."""
+    with browser(tmp_path_factory.mktemp("profile")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self._open and self._open[-1] == "h2":
             self.headings.append(data)
-        if "style" not in self._open:
+        if not {"style", "script"} & set(self._open):
             self.words.append(data)
 
     @property

@@ -18,6 +18,8 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.sources import images
 
 MOST = 4096
+# as many crops high and wide, a picture is hardly a crop of one number any more
+LARGE = 4
 # pictures that are looked at together where there are more than the most: their likeness is measured
 _RUN = 16
 
@@ -33,6 +35,7 @@ class Collection:
         origins: integers (N,), ascending: crops of one picture have the same.
         names: which picture each crop is from, (N,).
         unreadable: an error for each picture that cannot be read.
+        photographs: how many of the pictures that were looked at are far larger than a crop of one number.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Collection:
     origins: NDArray[np.intp]
     names: list[str]
     unreadable: list[str] = field(default_factory=list)
+    photographs: int = 0
 
 
 def read(paths: Iterable[Path], *, most: int = MOST, advance: Callable[[], None] = lambda: None) -> Collection:
@@ -71,6 +75,7 @@ def read(paths: Iterable[Path], *, most: int = MOST, advance: Callable[[], None]
     names: list[str] = []
     origins: list[int] = []
     unreadable: list[str] = []
+    photographs = 0
     for file, part in zip(files, parts, strict=True):
         if not len(part):
             continue
@@ -80,17 +85,18 @@ def read(paths: Iterable[Path], *, most: int = MOST, advance: Callable[[], None]
             origins += range(len(origins), len(origins) + len(part))
             continue
         try:
-            crops = _cut(file, share)
+            crops, large = _cut(file, share)
         except DenoiserError as error:
             unreadable.append(str(error))
         else:
             blocks.append(crops)
+            photographs += large
             names += [str(file)] * len(crops)
             origins += [len(origins)] * len(crops)
         advance()
     pictures = np.concatenate(blocks) if blocks else np.empty((0, SIDE, SIDE, 3), np.uint8)
     name = ", ".join(map(str, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
-    return Collection(name, int(ends[-1]), pictures, np.array(origins, np.intp), names, unreadable)
+    return Collection(name, int(ends[-1]), pictures, np.array(origins, np.intp), names, unreadable, photographs)
 
 
 def read_training(folder: Path, *, clean: bool, most: int = MOST) -> Collection:
@@ -151,9 +157,12 @@ def _from_mat(file: Path, chosen: NDArray[np.intp]) -> Pictures:
     return np.concatenate(found)
 
 
-def _cut(file: Path, most: int) -> Pictures:
-    rows = list(images.cut(images.open_picture(file), SIDE))
+def _cut(file: Path, most: int) -> tuple[Pictures, bool]:
+    """Crops of a picture, and whether it looks like a photograph of more than a number."""
+    picture = images.open_picture(file)
+    large = min(picture.shape[:2]) >= LARGE * SIDE
+    rows = list(images.cut(picture, SIDE))
     crops = np.concatenate(rows)
     # from the middle of each of as many equal parts
     chosen = (np.arange(most) + 0.5) * len(crops) / most if len(crops) > most else np.arange(len(crops))
-    return crops[chosen.astype(np.intp)]
+    return crops[chosen.astype(np.intp)], large

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -108,7 +109,8 @@ def _tell(found: "Examination", name: str | None, reference: str | None, page: P
     if page:
         from svhn_denoiser.drift.page import render
 
-        write_text(page, render(found, reference, name))
+        now = datetime.now(UTC)
+        write_text(page, render(found, reference, name, f"{now:%Y-%m-%d %H:%M} UTC"))
     if as_json:
         print_json(words.as_json(found, reference, name))
     else:

@@ -8,20 +8,21 @@ from svhn_denoiser.drift import words
 from svhn_denoiser.drift.comparison import ALPHA
 from svhn_denoiser.drift.examination import Examination
 from svhn_denoiser.report import charts
-from svhn_denoiser.report.html import template
-from svhn_denoiser.report.pictures import grid
+from svhn_denoiser.report.pictures import png
+from svhn_denoiser.report.templates import template
 
 _SHOWN = 12
 _ORDER = ("drift", "perhaps", "slight", "same")
 
 
-def render(examination: Examination, reference: str | None, model: str | None) -> str:
+def render(examination: Examination, reference: str | None, model: str | None, date: str) -> str:
     """Render the page.
 
     Args:
         examination: what was found.
         reference: as in `svhn_denoiser.drift.words.headline`.
         model: what the model is called whose residuals were measured, if any.
+        date: when, in words.
 
     Returns:
         HTML text without a reference to any other file or address, the same for the same arguments.
@@ -40,11 +41,13 @@ def render(examination: Examination, reference: str | None, model: str | None) -
     return template(Path(__file__).with_name("page.html")).render(
         examination=examination,
         headline=words.headline(examination, reference),
+        photographs=words.photographs(examination),
         training=examination.training,
         incoming=examination.incoming,
         reference=reference or "the pictures that the model was trained for",
         rows=rows,
         drifted=sum(finding.state == "drift" for finding in findings),
+        date=date,
         unusual=_unusual(examination),
         typical=_typical(examination),
         model=model,
@@ -52,13 +55,21 @@ def render(examination: Examination, reference: str | None, model: str | None) -
     )
 
 
-def _unusual(examination: Examination) -> bytes:
-    shown = words.most_unusual(examination, _SHOWN)
-    captions = [f"{feature.name} {value:.3g}" for feature, value in (examination.extreme[crop] for crop in shown)]
-    return grid(examination.incoming.pictures[shown], captions)
+def _unusual(examination: Examination) -> list[dict[str, object]]:
+    """File, name, and most extreme feature of each of the most unusual pictures, one of each file."""
+    incoming = examination.incoming
+    # names that are no UTF-8 cannot be written
+    return [
+        {
+            "file": png(incoming.pictures[crop]),
+            "name": incoming.names[crop].encode("utf-8", "replace").decode(),
+            "feature": examination.extreme[crop][0].name,
+            "value": examination.extreme[crop][1],
+        }
+        for crop in words.most_unusual(examination, _SHOWN)
+    ]
 
 
-def _typical(examination: Examination) -> bytes:
+def _typical(examination: Examination) -> list[bytes]:
     training = examination.training.pictures
-    shown = np.linspace(0, len(training) - 1, _SHOWN).astype(np.intp)
-    return grid(training[shown], [""] * len(shown))
+    return [png(training[index]) for index in np.linspace(0, len(training) - 1, _SHOWN).astype(np.intp)]

@@ -26,6 +26,8 @@ def show(found: Examination, reference: str | None) -> None:
     for finding in found.findings:
         if finding.state in {"drift", "perhaps"}:
             _say(f"{finding.feature.name}: {words.verdict(finding)}")
+    if note := words.photographs(found):
+        _say(note)
     _say(words.headline(found, reference), style="bold")
 
 

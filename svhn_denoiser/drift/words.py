@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from svhn_denoiser.crops import SIDE
+from svhn_denoiser.drift.collection import LARGE
 from svhn_denoiser.drift.comparison import ALPHA, Finding, State
 from svhn_denoiser.drift.examination import Examination
 from svhn_denoiser.drift.features import FEATURES
@@ -30,6 +32,20 @@ def headline(examination: Examination, reference: str | None) -> str:
     if perhaps:
         return f"No drift that is certain. They may be {perhaps}; more pictures would tell."
     return f"No drift. These pictures are like {reference or 'those that the model was trained for'}."
+
+
+def photographs(examination: Examination) -> str:
+    """What to know where whole photographs were compared with crops of numbers; empty where they were not."""
+    incoming, training = examination.incoming, examination.training
+    looked_at = len(np.unique(incoming.origins))
+    if 2 * incoming.photographs <= looked_at or training.photographs:
+        return ""
+    side = LARGE * SIDE
+    return (
+        f"{incoming.photographs:,} of {looked_at:,} pictures are {side}x{side} pixels or larger, as whole photographs "
+        f"are. Most of their {SIDE}x{SIDE} crops show walls and sky, which differ from crops of numbers whatever the "
+        f"camera: crop the pictures to the numbers first, or compare with other photographs by --reference."
+    )
 
 
 def change(finding: Finding) -> str:
@@ -96,7 +112,13 @@ def as_json(examination: Examination, reference: str | None, model: str | None) 
     return {
         "drift": examination.drift,
         "verdict": headline(examination, reference),
-        "pictures": {"found": incoming.found, "crops": len(incoming.pictures), "unreadable": incoming.unreadable},
+        "pictures": {
+            "found": incoming.found,
+            "crops": len(incoming.pictures),
+            "photographs": incoming.photographs,
+            "unreadable": incoming.unreadable,
+        },
+        "note": photographs(examination) or None,
         "reference": {"name": training.name, "found": training.found, "crops": len(training.pictures)},
         "model": model,
         "alpha": ALPHA,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svhn_denoiser.crops import FloatPictures
-from svhn_denoiser.evaluation import baselines
+from svhn_denoiser.evaluation import baselines, traits
 from svhn_denoiser.evaluation.scores import (
     BLOCK,
     Denoiser,
@@ -35,11 +35,17 @@ class Evaluation:
         metrics: what reports/metrics.json holds.
         tables: rows of baselines, digits, noise_kinds and noise_levels, by these names.
         showcase: indices of the pictures to show, by best, median and worst.
+        noisy: each test picture's scores before denoising.
+        denoised: and after it.
+        worst: what the worst pictures have in common, in a sentence; empty for few pictures.
     """
 
     metrics: dict[str, Any]
     tables: dict[str, list[Row]]
     showcase: dict[str, list[int]]
+    noisy: Scores
+    denoised: Scores
+    worst: str = ""
 
     @property
     def headline(self) -> str:
@@ -100,7 +106,8 @@ def evaluate(
         "noise_kinds": kinds,
         "noise_levels": levels,
     }
-    return Evaluation(metrics, tables, showcase(denoised, settings.shown_pictures))
+    worst = traits.of_the_worst(test.clean, test.digits, denoised.psnr)
+    return Evaluation(metrics, tables, showcase(denoised, settings.shown_pictures), noisy, denoised, worst)
 
 
 def by_digit(digits: NDArray[np.uint8], noisy: Scores, denoised: Scores) -> list[Row]:

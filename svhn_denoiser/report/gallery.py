@@ -5,17 +5,16 @@ at its end. Without the script all pictures are there, in the order that was giv
 stand side by side.
 """
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from markupsafe import Markup
-from PIL import Image
 
 from svhn_denoiser.crops import Pictures
 from svhn_denoiser.report import slider
-from svhn_denoiser.report.html import template
+from svhn_denoiser.report.pictures import png
+from svhn_denoiser.report.templates import template
 
 _HERE = Path(__file__).parent
 _SCRIPT = slider.inline(_HERE / "gallery.js")
@@ -68,7 +67,7 @@ def render(exhibits: Sequence[Exhibit], *, left: str, right: str, reference: str
     }
     text = template(_HERE / "gallery.html").render(
         exhibits=exhibits,
-        pictures=[{name: _png(version) for name, version in exhibit.versions.items()} for exhibit in exhibits],
+        pictures=[{name: png(version) for name, version in exhibit.versions.items()} for exhibit in exhibits],
         versions=list(first.versions),
         size=next(iter(first.versions.values())).shape[1::-1],
         orders=list(first.ranks),
@@ -78,9 +77,3 @@ def render(exhibits: Sequence[Exhibit], *, left: str, right: str, reference: str
         reference=reference,
     )
     return Markup(text)  # noqa: S704
-
-
-def _png(picture: Pictures) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", optimize=True)
-    return file.getvalue()

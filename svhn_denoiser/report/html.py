@@ -1,22 +1,15 @@
 """The report: one self-contained HTML page."""
 
-import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from svhn_denoiser.credentials import masked
-from svhn_denoiser.report import charts
+from svhn_denoiser.dotted import as_text, flat
+from svhn_denoiser.report import charts, gallery
 from svhn_denoiser.report.charts import Rows
-
-# what the pictures of `images` show, in the order of the page
-_SHOWN = {
-    "best": "Best: the pictures of the highest PSNR after denoising",
-    "median": "Median: the pictures in the middle",
-    "worst": "Worst: the pictures of the lowest PSNR after denoising",
-}
+from svhn_denoiser.report.gallery import Exhibit
+from svhn_denoiser.report.templates import template
 
 
 def render(
@@ -27,8 +20,11 @@ def render(
     digits: Rows,
     baselines: Rows,
     run: Mapping[str, Any],
-    images: Mapping[str, bytes],
     source: Mapping[str, Any],
+    exhibits: Sequence[Exhibit] = (),
+    worst: str = "",
+    model_sha256: str = "",
+    settings: Mapping[str, Any] | None = None,
 ) -> str:
     """Render the report of one run.
 
@@ -41,9 +37,12 @@ def render(
         noise_kinds: rows of reports/noise_kinds.csv.
         digits: rows of reports/digits.csv.
         baselines: rows of reports/baselines.csv.
-        run: what reports/run.json holds; nested mappings are shown too.
-        images: PNG files by name: best, median, worst.
+        run: what reports/run.json holds; of its `training`, where it is there, date, commit, hashes and settings.
         source: what data/raw/source.json holds: where the pictures came from.
+        exhibits: the pictures to show, the worst first; their versions are noisy, denoised and clean.
+        worst: what the worst pictures have in common, in a sentence.
+        model_sha256: of the model's file.
+        settings: of this evaluation, by section; the training's are in `run`.
 
     Returns:
         HTML text without a reference to any other file or address, the same for the same arguments.
@@ -56,6 +55,8 @@ def render(
         drawn["noise_levels"] = charts.noise_levels(noise_levels, _trained(metrics.get("noise", {})))
     if baselines:
         drawn["methods"] = charts.methods(baselines, network)
+    known = dict(run)
+    training = known.pop("training", {})
     return template(Path(__file__).with_name("template.html")).render(
         metrics=metrics,
         network=network,
@@ -67,43 +68,16 @@ def render(
         strengths=sorted({float(row["strength"]) for row in noise_kinds}),
         digits=digits,
         baselines=sorted(baselines, key=lambda row: -float(row["psnr"])),
-        images=[(images[name], caption) for name, caption in _SHOWN.items() if name in images],
+        gallery=gallery,
+        pictures=gallery.render(exhibits, left="noisy", right="denoised", reference="clean") if exhibits else "",
+        shown=len(exhibits),
+        worst=worst,
         charts=drawn,
-        facts={"Data": list(_facts(source)), "Run": list(_facts(run))},
+        training=training,
+        facts={"Training": _training(training, model_sha256), "Data": list(_facts(source)), "Run": list(_facts(known))},
+        changed=_lines(training.get("changed") or {}),
+        settings=_lines({**training.get("settings", {}), **(settings or {})}),
     )
-
-
-def template(file: Path) -> jinja2.Template:
-    """Open a page's template: it has this report's filters, and its look by `{% include "style.html" %}`."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([file.parent, Path(__file__).parent]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": _number, "count": _count, "gain": _gain, "png": _png, "svg": _svg}
-    return environment.get_template(file.name)
-
-
-def _number(value: Any, places: int) -> str:
-    return "–" if value is None else f"{float(value):.{places}f}"
-
-
-def _count(value: Any) -> str:
-    return "–" if value is None else f"{int(value):,}"
-
-
-def _gain(row: Mapping[str, Any], score: str, places: int) -> str:
-    return f"{float(row[f'denoised_{score}']) - float(row[f'noisy_{score}']):+.{places}f}"
-
-
-def _png(file: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(file).decode()
-
-
-def _svg(file: bytes) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(file).decode()
 
 
 def _by_kind(rows: Rows) -> dict[str, dict[float, Mapping[str, Any]]]:
@@ -129,6 +103,28 @@ def _noise(noise: Mapping[str, Any]) -> str:
     low, high = bounds
     strength = f"of strength {low:g}" if low == high else f"of strengths from {low:g} to {high:g}"
     return f"{noise.get('kind', '')} noise {strength}".strip()
+
+
+def _training(training: Mapping[str, Any], model_sha256: str) -> list[tuple[str, str]]:
+    """Date, commit and hashes, as far as they are known."""
+    commit = training.get("git_commit")
+    if commit and training.get("git_dirty") == "yes":
+        commit += ", with changes that were not committed"
+    named = {
+        "trained": training.get("started"),
+        "on": training.get("device"),
+        "precision": training.get("precision"),
+        "DVC experiment": training.get("dvc_experiment"),
+        "commit": commit,
+        "data (DVC's hash of data/noisy)": training.get("data_hash"),
+        "settings (md5)": training.get("params_hash"),
+        "model (sha256)": model_sha256,
+    }
+    return [(name, masked(str(value))) for name, value in named.items() if value]
+
+
+def _lines(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, masked(as_text(value))) for name, value in flat(settings).items()]
 
 
 def _facts(tree: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:

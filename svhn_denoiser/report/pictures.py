@@ -54,34 +54,13 @@ def comparison(
             large = Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST)
             sheet.paste(large, (left, top))
             pen.text((left, top + height + 4), _fitted(text, caption, width), _INK, caption)
+    return png(np.asarray(sheet))
+
+
+def png(picture: Pictures) -> bytes:
+    """A picture, uint8 (H, W, 3), as a PNG file."""
     file = io.BytesIO()
-    sheet.save(file, "PNG", optimize=True)
-    return file.getvalue()
-
-
-def grid(pictures: NDArray[np.generic], captions: Sequence[str], columns: int = 4, zoom: int = 5) -> bytes:
-    """A sheet of pictures, row by row, each with a line below.
-
-    Args:
-        pictures: (N, H, W, 3), uint8 or floating point in [0, 1].
-        captions: N lines; what is too long is cut.
-        columns: how many pictures a row holds.
-        zoom: how many pixels of the sheet, across and down, one pixel becomes.
-
-    Returns:
-        A PNG file, the same bytes for the same arguments.
-    """
-    height, width = (zoom * side for side in pictures.shape[1:3])
-    across, down = width + _GAP, height + (_LINE if any(captions) else 0) + _GAP
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (2 * _MARGIN + columns * across - _GAP, 2 * _MARGIN + rows * down - _GAP), _PAPER)
-    pen, font = ImageDraw.Draw(sheet), _font("DejaVuSans", 14)
-    for index, (picture, caption) in enumerate(zip(_shown(pictures), captions, strict=True)):
-        left, top = _MARGIN + index % columns * across, _MARGIN + index // columns * down
-        sheet.paste(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST), (left, top))
-        pen.text((left, top + height + 4), _fitted(caption, font, width), _INK, font)
-    file = io.BytesIO()
-    sheet.save(file, "PNG", optimize=True)
+    Image.fromarray(picture).save(file, "PNG", optimize=True)
     return file.getvalue()
 
 

@@ -82,6 +82,14 @@ def log_report(store: Store, run_id: str, folder: Path) -> None:
         store.client.log_artifacts(run_id, str(images), IMAGES.as_posix())
 
 
-def write_run(path: Path, store: Store, run_id: str) -> None:
-    """Write which run a training was, for the stages after it and for a result that DVC restores later."""
-    write_json(path, {"experiment": EXPERIMENT, "run_id": run_id, "tracking_uri": store.name})
+def write_run(path: Path, store: Store, run_id: str, record: Mapping[str, Any]) -> None:
+    """Write which run a training was, for the stages after it and for a result that DVC restores later.
+
+    Args:
+        path: reports/run.json.
+        store: where the run is.
+        run_id: which one.
+        record: when it began, of which commit, data and settings.
+    """
+    named = {"experiment": EXPERIMENT, "run_id": run_id, "tracking_uri": store.name}
+    write_json(path, named | {"training": dict(record)})

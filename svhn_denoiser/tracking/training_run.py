@@ -13,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +43,8 @@ logging.getLogger(SystemMetricsMonitor.__module__).setLevel(logging.CRITICAL)
 
 # how often a store that went away is asked again: each try may take seconds
 _SECONDS_BETWEEN_TRIES = 60
+# the tags that reports/run.json has, too
+_LINEAGE = ("git_commit", "git_dirty", "dvc_experiment", "data_hash", "params_hash", "device", "precision")
 
 
 class TrainingRun:
@@ -50,9 +54,13 @@ class TrainingRun:
     again, during the training, by the next command that reaches it, or by `svhn-denoiser runs sync`.
     """
 
-    def __init__(self, store: Store, run_id: str, say: Callable[[str], object]) -> None:
+    def __init__(
+        self, store: Store, run_id: str, say: Callable[[str], object], record: Mapping[str, Any] | None = None
+    ) -> None:
         self.store = store
         self.run_id = run_id
+        # when it began, of which commit, data and settings: for reports/run.json, as the store may go away
+        self.record = dict(record or {})
         self._say = say
         self._outbox = outbox.of_run(run_id, store.name)
         self._asked_last = -math.inf
@@ -152,7 +160,8 @@ def training_run(
             if run_id is None or not known:
                 labels |= {RESUMED_FROM: run_id} if run_id else {}
                 run_id = _created(store, params, labels)
-        run = TrainingRun(store, run_id, say)
+            record = _record(params, labels, int(store.client.get_run(run_id).info.start_time))
+        run = TrainingRun(store, run_id, say, record)
         with _status_at_the_end(run):
             with _refusals_in_words(store):
                 if known:
@@ -168,6 +177,19 @@ def _created(store: Store, params: Params, labels: Mapping[str, str]) -> str:
     # without a name, MLflow draws one
     name = run_name(params, special_settings(params))
     return str(store.client.create_run(store.experiment_id, run_name=name, tags=labels).info.run_id)
+
+
+def _record(params: Params, labels: Mapping[str, str], started: int) -> dict[str, Any]:
+    """What reports say of a training; the settings of the stages after it are theirs to tell."""
+    own = {"evaluate", "register"}
+    special = special_settings(params)
+    return {
+        # of the run, so that a training that is resumed or published again says the same
+        "started": f"{datetime.fromtimestamp(started // 1000, UTC):%Y-%m-%d %H:%M:%S} UTC",
+        **{name: labels[name] for name in _LINEAGE if name in labels},
+        "changed": special and {key: value for key, value in special.items() if key.split(".")[0] not in own},
+        "settings": params.model_dump(by_alias=True, exclude=own),
+    }
 
 
 def _describe(run: TrainingRun, params: Params) -> None:

@@ -117,6 +117,24 @@ class TestOutput:
             "24 pictures (36 crops measured) against the clean training pictures (400, 400 ",
         )
 
+    def test_whole_photographs_are_called_so_and_what_to_do_is_said(self, pictures: Path) -> None:
+        (pictures / "photos").mkdir()
+        for index, picture in enumerate(draw(12, 2021, "photos")[0]):
+            Image.fromarray(np.tile(picture, (4, 5, 1))).save(pictures / f"photos/{index}.png")
+        done = drift("photos", "--clean", "--page", "drift.html")
+        said = "12 of 12 pictures are 128x128 pixels or larger, as whole photographs are."
+        assert said in " ".join(done.stdout.split())
+        assert "crop the pictures to the numbers first" in " ".join(done.stdout.split())
+        assert said in " ".join((pictures / "drift.html").read_text().split())
+        told = json.loads(drift("photos", "--clean", "--json").stdout)
+        assert told["pictures"]["photographs"] == 12
+        assert told["note"].startswith(said)
+        # photographs with photographs, or crops with crops
+        for index in range(8):
+            Image.fromarray(np.tile(draw(1, index, "more")[0][0], (5, 5, 1))).save(pictures / f"photos/more{index}.png")
+        assert "photographs" not in drift("photos", "--reference", "photos").stdout
+        assert "photographs" not in drift("new.mat", "--clean").stdout
+
 
 class TestModel:
     def test_a_model_adds_what_it_takes_away(self, pictures: Path) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from PIL import Image
 from svhn_denoiser import report
 from svhn_denoiser.report import gallery
 from svhn_denoiser.report.gallery import Exhibit
-from tests.browser import Browser, browser
+from tests.browser import Browser
 from tests.html_page import Page
 
 HOSTILE = "<b>\"7\" & '8'"
@@ -48,12 +47,6 @@ def page_of(folder: Path) -> Path:
         f'<!DOCTYPE html><html lang="en"><head>{head}</head><body><main>{sheet}</main>{gallery.SCRIPT}</body></html>'
     )
     return file
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as found:
-        yield found
 
 
 def choose(window: Browser, field: str, value: object) -> None:

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from svhn_denoiser.report import html
+from svhn_denoiser.report import gallery, html
 from tests.example_settings import ROOT
 from tests.html_page import Page
 from tests.report.example_scores import scores
@@ -20,7 +20,7 @@ OPTIONAL = {
     "noise_kinds": "Other kinds of noise",
     "digits": "By digit",
     "baselines": "Compared with classical denoisers",
-    "images": "Pictures",
+    "exhibits": "Pictures",
 }
 
 
@@ -33,9 +33,26 @@ def test_the_headline_has_scores_gain_and_intervals(parts):
 def test_every_part_of_the_run_is_on_the_page(parts):
     page = Page(html.render(**parts))
     assert set(OPTIONAL.values()) <= set(page.headings)
-    assert len(page.named("img")) == 3 + 3
+    assert len(page.named("img")) == 3 + 4 * 3
     for fact in ("gaussian noise of strength 0.1", "epoch 2", "31.64", "gaussian-blur", "531b09029018", "4be1f0c7d29a"):
         assert fact in page.text
+
+
+def test_date_commit_hashes_and_settings_are_those_that_the_training_recorded(parts):
+    text = Page(html.render(**parts)).text
+    assert "Trained 2026-11-25 23:49:12 UTC at commit 8c20aa3 with changes, with train.width = 24." in text
+    for fact in ("8c20aa3d4f, with changes that were not committed", "d41d8cd98f", "900150983c", "5e884898da"):
+        assert fact in text
+    assert "All 4 settings" in text
+    for line in ("train.deterministic true", "evaluate.noise_levels [0.1, 0.2]"):
+        assert line in text
+    parts["run"]["training"]["changed"] = {}
+    assert "with the committed settings" in Page(html.render(**parts)).text
+    # neither git nor a record of an older training
+    parts["run"]["training"] = {"started": "2026-11-25 23:49:12 UTC", "changed": None}
+    assert "Trained 2026-11-25 23:49:12 UTC." in Page(html.render(**parts)).text
+    del parts["run"]["training"]
+    assert "Trained" not in Page(html.render(**parts)).text
 
 
 def test_methods_are_listed_best_first(parts):
@@ -81,7 +98,7 @@ def test_a_part_that_is_empty_is_left_out(parts, name):
 
 def test_scores_alone_make_a_page(parts):
     metrics = {name: {"psnr": parts["metrics"][name]["psnr"], "ssim": 0.5} for name in ("noisy", "denoised")}
-    page = Page(html.render(metrics, [], [], [], [], [], {}, {}, {}))
+    page = Page(html.render(metrics, [], [], [], [], [], {}, {}))
     assert "33.41" in page.text
     assert page.headings == ["What the numbers mean"]
 
@@ -89,12 +106,19 @@ def test_scores_alone_make_a_page(parts):
 def test_nothing_is_loaded_from_anywhere_else(parts):
     text = html.render(**parts)
     page = Page(text)
-    assert {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "base", "a", "form"} == set()
+    assert {tag for tag, _ in page.tags} & {"link", "iframe", "object", "base", "a"} == set()
+    assert page.named("script") == [{}, {}]
     resources = [attributes["src"] for attributes in page.named("img")]
     assert all(resource.startswith("data:image/") for resource in resources)
     assert re.search(r"https?://|@import|url\(", text) is None
+    # no other script runs than these, and none where there are no pictures
     policy = next(tag["content"] for tag in page.named("meta") if tag.get("http-equiv"))
-    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    alone = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert policy == f"{alone}; script-src {gallery.SCRIPT_SOURCE}"
+    parts["exhibits"] = []
+    page = Page(html.render(**parts))
+    assert page.named("script") == []
+    assert alone in [tag.get("content") for tag in page.named("meta")]
 
 
 def test_charts_inside_the_page_refer_to_themselves_alone(parts):
@@ -113,10 +137,12 @@ def test_hostile_text_stays_text(parts):
     parts["metrics"]["noise"]["kind"] = hostile
     parts["baselines"].append({"method": hostile, "psnr": 25, "ssim": 0.6})
     parts["run"][hostile] = hostile
+    parts["worst"] = hostile
+    parts["run"]["training"] |= {"git_commit": hostile, "started": hostile, "settings": {hostile: {hostile: hostile}}}
     parts["source"]["from"] = {hostile: hostile}
     page = Page(html.render(**parts))
-    assert page.named("script") == []
-    assert all(set(attributes) == {"src", "alt"} for attributes in page.named("img"))
+    assert page.named("script") == [{}, {}]
+    assert all(set(attributes) <= {"src", "alt", "width", "height"} for attributes in page.named("img"))
     assert page.text.count("<script>alert(1)</script>") >= 6
 
 
@@ -129,7 +155,7 @@ def test_a_password_in_an_address_is_not_printed(parts):
 
 def test_pictures_have_alternative_text_and_tables_have_heads(parts):
     page = Page(html.render(**parts))
-    assert all(len(attributes["alt"]) > 20 for attributes in page.named("img"))
+    assert all(len(attributes["alt"]) > 15 for attributes in page.named("img"))
     assert all(attributes.get("scope") in {"row", "col"} for attributes in page.named("th"))
     assert len(page.named("caption")) == len(page.named("table"))
     assert page.named("html") == [{"lang": "en"}]
@@ -138,9 +164,9 @@ def test_pictures_have_alternative_text_and_tables_have_heads(parts):
 def test_another_process_writes_the_same_page(parts):
     code = (
         "import json, sys; from svhn_denoiser.report import html;"
-        "sys.stdout.buffer.write(html.render(**json.load(sys.stdin), images={}).encode())"
+        "sys.stdout.buffer.write(html.render(**json.load(sys.stdin)).encode())"
     )
-    del parts["images"]
+    del parts["exhibits"]
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     theirs = subprocess.run(
         [sys.executable, "-c", code],
@@ -150,4 +176,4 @@ def test_another_process_writes_the_same_page(parts):
         capture_output=True,
         check=True,
     )
-    assert theirs.stdout.decode() == html.render(**parts, images={})
+    assert theirs.stdout.decode() == html.render(**parts)

@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +118,19 @@ def test_a_runs_page_shows_commit_user_and_settings(committed: Path, settings: P
     assert "settings" not in first.data.tags
     assert second.data.tags["settings"] == "train.width=24"
     assert second.data.tags["noise"] == "gaussian 0.1"
+    # what reports/run.json keeps of it, for the report
+    assert (plain.record["git_commit"], plain.record["git_dirty"], plain.record["changed"]) == (commit, "no", {})
+    assert (wide.record["git_dirty"], wide.record["changed"]) == ("yes", {"train.width": 24})
+    assert wide.record["settings"]["train"]["width"] == 24
+    assert set(wide.record["settings"]) == {"seed", "download", "generate", "train"}
+    began = datetime.fromtimestamp(second.info.start_time // 1000, UTC)
+    assert wide.record["started"] == f"{began:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def test_a_resumed_training_keeps_its_date(committed: Path, settings: Params) -> None:
+    with training_run(settings) as first:
+        pass
+    time.sleep(1.1)
+    with training_run(settings, run_id=first.run_id, resumed=True) as again:
+        pass
+    assert (again.run_id, again.record) == (first.run_id, first.record)

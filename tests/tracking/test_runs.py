@@ -309,9 +309,10 @@ def test_a_server_takes_runs_and_decides_where_their_files_go(
     with training_run(settings) as run:
         run.log_epoch(1, {"loss": 0.5})
         run.log_pictures({"p": np.zeros((8, 8, 3), np.uint8)}, 1)
-    write_run(repository / "reports/run.json", run.store, run.run_id)
+    write_run(repository / "reports/run.json", run.store, run.run_id, {"started": "once"})
     written = (repository / "reports/run.json").read_text()
-    assert json.loads(written) == {"experiment": "svhn-denoiser", "run_id": run.run_id, "tracking_uri": server}
+    named = {"experiment": "svhn-denoiser", "run_id": run.run_id, "tracking_uri": server}
+    assert json.loads(written) == {**named, "training": {"started": "once"}}
     assert run.store.client.get_run(run.run_id).info.status == "FINISHED"
     assert run.store.client.get_run(run.run_id).info.artifact_uri.startswith("mlflow-artifacts:")
     assert len(run.store.client.list_artifacts(run.run_id, "images")) == 2
