@@ -18,8 +18,8 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.sources import images
 
 MOST = 4096
-# as many crops high and wide, a picture is hardly a crop of one number any more
-LARGE = 4
+# pixels a side of a square: a picture of that area or more is no crop of a number in the size of SVHN's any more
+LARGE = 2 * SIDE
 # pictures that are looked at together where there are more than the most: their likeness is measured
 _RUN = 16
 
@@ -160,7 +160,7 @@ def _from_mat(file: Path, chosen: NDArray[np.intp]) -> Pictures:
 def _cut(file: Path, most: int) -> tuple[Pictures, bool]:
     """Crops of a picture, and whether it looks like a photograph of more than a number."""
     picture = images.open_picture(file)
-    large = min(picture.shape[:2]) >= LARGE * SIDE
+    large = picture.shape[0] * picture.shape[1] >= LARGE**2
     rows = list(images.cut(picture, SIDE))
     crops = np.concatenate(rows)
     # from the middle of each of as many equal parts

@@ -40,11 +40,11 @@ def photographs(examination: Examination) -> str:
     looked_at = len(np.unique(incoming.origins))
     if 2 * incoming.photographs <= looked_at or training.photographs:
         return ""
-    side = LARGE * SIDE
     return (
-        f"{incoming.photographs:,} of {looked_at:,} pictures are {side}x{side} pixels or larger, as whole photographs "
-        f"are. Most of their {SIDE}x{SIDE} crops show walls and sky, which differ from crops of numbers whatever the "
-        f"camera: crop the pictures to the numbers first, or compare with other photographs by --reference."
+        f"{incoming.photographs:,} of {looked_at:,} pictures have {LARGE}x{LARGE} pixels or more, as whole photographs "
+        f"have. Most of their {SIDE}x{SIDE} crops show walls and sky, or parts of a digit, and differ from crops of "
+        f"numbers whatever the camera: crop the pictures to the numbers in {SIDE}x{SIDE} first, or compare with other "
+        f"photographs by --reference."
     )
 
 

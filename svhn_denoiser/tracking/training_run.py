@@ -188,7 +188,7 @@ def _record(params: Params, labels: Mapping[str, str], started: int) -> dict[str
         "started": f"{datetime.fromtimestamp(started // 1000, UTC):%Y-%m-%d %H:%M:%S} UTC",
         **{name: labels[name] for name in _LINEAGE if name in labels},
         "changed": special and {key: value for key, value in special.items() if key.split(".")[0] not in own},
-        "settings": params.model_dump(by_alias=True, exclude=own),
+        "settings": {name: part for name, part in params.model_dump(by_alias=True).items() if name not in own},
     }
 
 

@@ -99,7 +99,7 @@ class TestOutput:
         done = drift(pictures / "dark.mat", "--clean", "--json")
         told = json.loads(done.stdout)
         assert (done.exit_code, told["drift"], told["model"]) == (3, True, None)
-        assert told["pictures"] == {"found": 60, "crops": 60, "unreadable": []}
+        assert told["pictures"] == {"found": 60, "crops": 60, "photographs": 0, "unreadable": []}
         assert told["reference"]["name"] == "the clean training pictures"
 
     def test_the_page_is_written_where_it_is_wanted(self, pictures: Path) -> None:
@@ -122,9 +122,9 @@ class TestOutput:
         for index, picture in enumerate(draw(12, 2021, "photos")[0]):
             Image.fromarray(np.tile(picture, (4, 5, 1))).save(pictures / f"photos/{index}.png")
         done = drift("photos", "--clean", "--page", "drift.html")
-        said = "12 of 12 pictures are 128x128 pixels or larger, as whole photographs are."
+        said = "12 of 12 pictures have 64x64 pixels or more, as whole photographs have."
         assert said in " ".join(done.stdout.split())
-        assert "crop the pictures to the numbers first" in " ".join(done.stdout.split())
+        assert "crop the pictures to the numbers in 32x32 first" in " ".join(done.stdout.split())
         assert said in " ".join((pictures / "drift.html").read_text().split())
         told = json.loads(drift("photos", "--clean", "--json").stdout)
         assert told["pictures"]["photographs"] == 12

@@ -28,7 +28,7 @@ def test_names_stand_under_the_most_unusual_pictures_and_the_date_is_said(text: 
     read = Page(text)
     assert read.text.count(NAME) == 12
     assert read.text.count("2026-11-25 23:49 UTC") == 2
-    assert "60 of 60 pictures are 128x128 pixels or larger" in read.text
+    assert "60 of 60 pictures have 64x64 pixels or more" in read.text
     assert len([image for image in read.named("img") if "x" * 60 in image["alt"]]) == 12
 
 

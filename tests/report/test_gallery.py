@@ -134,6 +134,8 @@ def test_on_paper_all_versions_stand_side_by_side_with_their_scores(window: Brow
         "[...document.querySelectorAll('.sheet li:first-child .version')].map(v => v.getBoundingClientRect().left)"
     )
     assert lefts == sorted(set(lefts))
+    clips = "[...document.querySelectorAll('.version')].map(v => getComputedStyle(v).clipPath)"
+    assert set(window.value(clips)) == {"none"}
     assert len(lefts) == 3
     assert "31.20 dB" in window.value("document.querySelector('.sheet li').innerText")
     window.call("Emulation.setEmulatedMedia", media="")
