@@ -48,15 +48,6 @@ def render(
         HTML text without a reference to any other file or address, the same for the same arguments.
     """
     network = str(metrics.get("network", "network"))
-    drawn = {}
-    if history:
-        drawn["training"] = charts.training_curve(history)
-    if noise_levels:
-        drawn["noise_levels"] = charts.noise_levels(noise_levels, _trained(metrics.get("noise", {})))
-    if baselines:
-        drawn["methods"] = charts.methods(baselines, network)
-    known = dict(run)
-    training = known.pop("training", {})
     return template(Path(__file__).with_name("template.html")).render(
         metrics=metrics,
         network=network,
@@ -72,12 +63,22 @@ def render(
         pictures=gallery.render(exhibits, left="noisy", right="denoised", reference="clean") if exhibits else "",
         shown=len(exhibits),
         worst=worst,
-        charts=drawn,
-        training=training,
-        facts={"Training": _training(training, model_sha256), "Data": list(_facts(source)), "Run": list(_facts(known))},
-        changed=_lines(training.get("changed") or {}),
-        settings=_lines({**training.get("settings", {}), **(settings or {})}),
+        charts=_charts(history, noise_levels, _trained(metrics.get("noise", {})), baselines, network),
+        **_lineage(run, source, model_sha256, settings or {}),
     )
+
+
+def _charts(
+    history: Rows, noise_levels: Rows, trained: tuple[float, float] | None, baselines: Rows, network: str
+) -> dict[str, bytes]:
+    drawn = {}
+    if history:
+        drawn["training"] = charts.training_curve(history)
+    if noise_levels:
+        drawn["noise_levels"] = charts.noise_levels(noise_levels, trained)
+    if baselines:
+        drawn["methods"] = charts.methods(baselines, network)
+    return drawn
 
 
 def _by_kind(rows: Rows) -> dict[str, dict[float, Mapping[str, Any]]]:
@@ -103,6 +104,20 @@ def _noise(noise: Mapping[str, Any]) -> str:
     low, high = bounds
     strength = f"of strength {low:g}" if low == high else f"of strengths from {low:g} to {high:g}"
     return f"{noise.get('kind', '')} noise {strength}".strip()
+
+
+def _lineage(
+    run: Mapping[str, Any], source: Mapping[str, Any], model_sha256: str, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the page says of where the model comes from."""
+    known = dict(run)
+    training = known.pop("training", {})
+    return {
+        "training": training,
+        "facts": {"Training": _training(training, model_sha256), "Data": [*_facts(source)], "Run": [*_facts(known)]},
+        "changed": _lines(training.get("changed") or {}),
+        "settings": _lines({**training.get("settings", {}), **settings}),
+    }
 
 
 def _training(training: Mapping[str, Any], model_sha256: str) -> list[tuple[str, str]]:
