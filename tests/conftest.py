@@ -14,6 +14,7 @@ from svhn_denoiser import params
 from tests.browser import Browser, browser
 from tests.example_settings import EXAMPLE, ROOT
 from tests.mlflow_server import mlflow_server
+from tests.team_server import MEMBER, AnyStore, TeamServer, TeamServers, set_variables, team_servers
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,6 +65,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "MLFLOW_REGISTRY_URI",
         "MLFLOW_TRACKING_USERNAME",
         "MLFLOW_TRACKING_PASSWORD",
+        "MLFLOW_TRACKING_TOKEN",
+        "MLFLOW_S3_ENDPOINT_URL",
         "DVC_ROOT",
         "DVC_EXP_NAME",
         "DVC_EXP_BASELINE_REV",
@@ -96,3 +99,35 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> It
     """The address of a real MLflow server on loopback with a store and artifacts of its own."""
     with mlflow_server(tmp_path_factory.mktemp("server"), empty_database) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def teams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamServers]:
+    """A team's servers, by kind, each started when it is first asked for."""
+    with team_servers(tmp_path_factory.mktemp("teams")) as servers:
+        yield servers
+
+
+@pytest.fixture(params=["plain"])
+def on_a_server(request: pytest.FixtureRequest, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server in turn: a plain one, that keeps what earlier tests did, and a team's, as one who has EDIT."""
+    if request.param == "plain":
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", request.getfixturevalue("server"))
+        return
+    team: TeamServer = request.getfixturevalue("teams")(request.param)
+    team.empty()
+    set_variables(monkeypatch, team.of(MEMBER))
+
+
+@pytest.fixture(params=["embedded"])
+def any_store(
+    request: pytest.FixtureRequest, repository: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> AnyStore:
+    """An empty store of each kind, in turn; on the server with accounts we have EDIT, and no more."""
+    if request.param == "embedded":
+        shutil.copy(empty_database, repository / "mlflow.db")
+        return AnyStore(None)
+    team: TeamServer = request.getfixturevalue("teams")(request.param)
+    team.empty()
+    set_variables(monkeypatch, team.of(MEMBER))
+    return AnyStore(team)

@@ -1,4 +1,4 @@
-"""A server before a server that lets in only who has a password, as MLflow servers are run in practice."""
+"""A server before a server: it lets in only who has a password, or answers under a path, as in practice."""
 
 import base64
 import threading
@@ -12,15 +12,20 @@ _HOP_BY_HOP = {"connection", "content-encoding", "content-length", "transfer-enc
 
 
 @contextmanager
-def guarded(address: str, passwords: Mapping[str, str], readers: Collection[str] = ()) -> Iterator[str]:
+def guarded(
+    address: str, passwords: Mapping[str, str] | None, readers: Collection[str] = (), prefix: str = ""
+) -> Iterator[str]:
     """The address of a guard on loopback before the server at `address`.
 
     Args:
         address: of the server.
-        passwords: by user; who has none of them gets a 401.
+        passwords: by user; who has none of them gets a 401. None lets everybody in.
         readers: users who get a 403 for what changes something.
+        prefix: the path that it answers under, and that the server behind it does not know of.
     """
-    users = {f"Basic {base64.b64encode(':'.join(pair).encode()).decode()}": pair[0] for pair in passwords.items()}
+    users = {
+        f"Basic {base64.b64encode(':'.join(pair).encode()).decode()}": pair[0] for pair in (passwords or {}).items()
+    }
 
     class Guard(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -28,14 +33,18 @@ def guarded(address: str, passwords: Mapping[str, str], readers: Collection[str]
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             user = users.get(self.headers.get("Authorization", ""))
-            if user is None:
+            if user is None and passwords is not None:
                 self.reply(401, {"WWW-Authenticate": "Basic"}, b"who are you?")
                 return
             if user in readers and self.command != "GET" and not self.path.endswith("/search"):
                 self.reply(403, {}, b"not you")
                 return
             sent = {key: value for key, value in self.headers.items() if key.lower() not in _HOP_BY_HOP}
-            got = requests.request(self.command, address + self.path, headers=sent, data=body, timeout=None)
+            if not self.path.startswith(prefix):
+                self.reply(404, {}, b"nothing here")
+                return
+            path = self.path.removeprefix(prefix)
+            got = requests.request(self.command, address + path, headers=sent, data=body, timeout=None)
             kept = {key: value for key, value in got.headers.items() if key.lower() not in _HOP_BY_HOP}
             self.reply(got.status_code, kept, got.content)
 
@@ -56,7 +65,7 @@ def guarded(address: str, passwords: Mapping[str, str], readers: Collection[str]
     server = ThreadingHTTPServer(("127.0.0.1", 0), Guard)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}{prefix}"
     finally:
         server.shutdown()
         server.server_close()

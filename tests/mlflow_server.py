@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,26 +16,53 @@ import pytest
 
 
 class MlflowServer:
-    """A real MLflow server that keeps all it has in a folder, and can be killed and started again at one address."""
+    """A real MLflow server that can be killed and started again at one address.
 
-    def __init__(self, folder: Path, empty_database: Path, settings: Mapping[str, str] | None = None) -> None:
-        self.folder, self.settings = folder, settings or {}
-        shutil.copy(empty_database, folder / "mlflow.db")
+    Args:
+        folder: for its log, and for all that it keeps, unless `options` say otherwise.
+        empty_database: a store to begin with; None where `options` name one.
+        options: of `mlflow server`, instead of a store in the folder.
+        environment: variables for it.
+        prefix: the path that it answers under.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        empty_database: Path | None,
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        prefix: str = "",
+    ) -> None:
+        self.folder = folder
+        if empty_database is not None:
+            shutil.copy(empty_database, folder / "mlflow.db")
+        own = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/artifacts"]
+        self.options = [*(options or own), *(["--static-prefix", prefix] if prefix else [])]
+        self.environment = environment or {}
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}"
+        self.address = f"http://127.0.0.1:{self.port}{prefix}"
         self.process: subprocess.Popen[bytes] | None = None
+
+    def begin(self) -> None:
+        """Start it, without waiting."""
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--workers", "1", *self.options]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=environment | self.environment, stdout=log, stderr=log, start_new_session=True
+            )
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
-        command += ["--artifacts-destination", f"{self.folder}/artifacts"]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-        environment |= self.settings
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        self.begin()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until it answers."""
         _wait_for(f"{self.address}/health", self.process, self.folder / "log")
 
     def kill(self) -> None:
@@ -49,7 +76,7 @@ class MlflowServer:
 @contextmanager
 def mlflow_server(folder: Path, empty_database: Path, settings: Mapping[str, str] | None = None) -> Iterator[str]:
     """The address of a real MLflow server on loopback, for a block; `settings` are variables that it gets."""
-    server = MlflowServer(folder, empty_database, settings)
+    server = MlflowServer(folder, empty_database, environment=settings)
     try:
         server.start()
         yield server.address

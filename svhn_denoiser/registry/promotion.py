@@ -14,7 +14,9 @@ from svhn_denoiser.registry.turns import Claims, turn
 from svhn_denoiser.registry.versions import CHAMPION, MODEL, Version, champion, find, tag, versions
 from svhn_denoiser.tracking.store import Store
 
-_CLAIM = "promotion_claim"
+# a tag of the model, with the number of the version that wants to be champion: on a server with accounts, EDIT deletes
+# those, and not the tags of versions
+_CLAIM = "promotion_claim."
 
 
 class ChampionChangedError(Exception):
@@ -127,13 +129,14 @@ def _alone(store: Store, version: Version) -> Iterator[Callable[[], bool]]:
             return
 
         def read() -> dict[int, str]:
-            return {v.number: v.tags[_CLAIM] for v in versions(store) if v.tags.get(_CLAIM)}
+            tags = store.client.get_registered_model(MODEL).tags
+            return {int(key.removeprefix(_CLAIM)): claim for key, claim in tags.items() if key.startswith(_CLAIM)}
 
         def write(number: int, claim: str | None) -> None:
-            if claim is not None:
-                store.client.set_model_version_tag(MODEL, str(number), _CLAIM, claim)
-            elif number in read():
-                store.client.delete_model_version_tag(MODEL, str(number), _CLAIM)
+            if claim is None:
+                store.client.delete_registered_model_tag(MODEL, f"{_CLAIM}{number}")
+            else:
+                store.client.set_registered_model_tag(MODEL, f"{_CLAIM}{number}", claim)
 
         with turn(Claims(read, write), version.number) as still_ours:
             yield still_ours

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.registry import events
+from svhn_denoiser.registry import at_once, events
 from svhn_denoiser.registry.events import Event
-from svhn_denoiser.tracking.store import Store, is_not_there  # before MLflow: it decides what MLflow prints and reports
+from svhn_denoiser.tracking.artifacts import require_plug_in
+
+# before MLflow: it decides what MLflow prints and reports
+from svhn_denoiser.tracking.store import REFUSALS, Store, in_words, is_not_there
 
 # isort: split
 from mlflow.artifacts import download_artifacts
@@ -93,7 +96,10 @@ def versions(store: Store) -> list[Version]:
     while page is None or page.token:
         page = store.client.search_model_versions(f"name='{MODEL}'", page_token=page.token if page else None)
         found += page
-    return sorted((_version(entry, aliases) for entry in found), key=lambda version: -version.number)
+    known = (_version(entry, aliases) for entry in found)
+    return sorted(
+        (version for version in known if at_once.TWIN not in version.tags), key=lambda version: -version.number
+    )
 
 
 def champion(store: Store) -> Version | None:
@@ -109,17 +115,18 @@ def find(store: Store, name: str) -> Version:
         DenoiserError: there is none; the message lists those there are.
     """
     aliases = _aliases(store)
-    if aliases is None:
-        raise DenoiserError(f"{store.name}: no version of {MODEL} is registered yet. `dvc repro` registers one.")
-    number = aliases.get(name, name)
+    number = (aliases or {}).get(name, name)
     if number.isdecimal():
         try:
-            return _version(store.client.get_model_version(MODEL, number), aliases)
+            return _version(store.client.get_model_version(MODEL, number), aliases or {})
         except MlflowException as error:
             if not is_not_there(error):
                 raise
-    there = ", ".join([*sorted(aliases), *(str(version.number) for version in versions(store)[:20])])
-    raise DenoiserError(f"{store.name}: {MODEL} has no version {name!r}; there are {there or 'none'}.")
+    numbers = [str(version.number) for version in versions(store)[:20]]
+    if not numbers:
+        raise DenoiserError(f"{store.name}: no version of {MODEL} is registered yet. `dvc repro` registers one.")
+    there = ", ".join([*sorted(aliases or {}), *numbers])
+    raise DenoiserError(f"{store.name}: {MODEL} has no version {name!r}; there are {there}.")
 
 
 def add(store: Store, model: "keras.Model", *, sha256: str, run_id: str, tags: Mapping[str, str]) -> Version:
@@ -147,8 +154,8 @@ def add(store: Store, model: "keras.Model", *, sha256: str, run_id: str, tags: M
             first = _first_same(store, sha256)
             number = first.number if first else created
             if number < created:
-                store.client.delete_model_version(MODEL, str(created))
-        store.client.set_registered_model_alias(MODEL, CHALLENGER, str(number))
+                at_once.withdraw(store, MODEL, created, number)
+        at_once.set_alias(store, MODEL, CHALLENGER, number)
     return find(store, str(number))
 
 
@@ -171,8 +178,11 @@ def fetch(store: Store, uri: str, folder: Path) -> Path:
     """
     try:
         download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=store.uri)
-    except (MlflowException, OSError) as error:  # an error of requests is an OSError
-        raise DenoiserError(f"{uri}: cannot be fetched from {store.name}: {error}") from error
+    except ModuleNotFoundError:
+        require_plug_in(store.name, store.artifacts)
+        raise
+    except REFUSALS as error:
+        raise DenoiserError(f"{uri}: cannot be fetched from {store.name}: {in_words(error)}") from error
     found = sorted(folder.rglob("model.keras"))
     if not found:
         raise DenoiserError(f"{uri}: holds no Keras model. Name one that `svhn-denoiser registry list` shows.")
@@ -248,7 +258,8 @@ def _version(entry: ModelVersion, aliases: Mapping[str, str]) -> Version:
         aliases=tuple(sorted(alias for alias, target in aliases.items() if target == number)),
         run_id=entry.run_id or "",
         created=created.isoformat(timespec="seconds"),
-        tags=dict(entry.tags),
+        # EDIT on a server deletes no tag: an empty one is none
+        tags={key: value for key, value in entry.tags.items() if value},
     )
     waiting = entry.tags.get(events.GATE) == verdict and champion != number and version.rollback is None
     return replace(version, waiting=waiting)

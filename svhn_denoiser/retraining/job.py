@@ -93,6 +93,9 @@ def _look_only(options: Options, combined: list[dict[str, Any]], result: Result)
         result.changes.setdefault(stage, ["its inputs change"])
     if not result.changes and findings.unfinished:
         result.reasons = ["An earlier run's results were not yet pushed, reported and recorded."]
+    # nobody waits for a training that the server then takes nothing of
+    if findings.retrain and (refused := registry_access.problem(options.report_only, to_be_committed=options.commit)):
+        result.reasons = [*result.reasons, f"The retraining would be refused: {refused}"]
     result.outcome = Outcome.WOULD_RUN if findings.retrain else Outcome.NOTHING_TO_DO
 
 

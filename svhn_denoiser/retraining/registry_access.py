@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _URI = "MLFLOW_TRACKING_URI"
 CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+_WITHOUT = "--report-only does without."
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ def access(report_only: bool, *, to_be_committed: bool = False) -> Access:
 
     A server that asks for credentials where there are none makes a run that only reports, with a store of its own in
     this checkout: such is a fork, or a newcomer. One that refuses those there are is an error, as trainings whose
-    results nobody gets would go unnoticed; so is one that does not answer. A report does without either, and also with
-    a server that lets us read only.
+    results nobody gets would go unnoticed; so is one that does not answer, and one that lets us read only. A report
+    does without either. Nothing is changed to find out.
 
     Args:
         report_only: nothing is to be registered.
@@ -61,8 +62,9 @@ def access(report_only: bool, *, to_be_committed: bool = False) -> Access:
     Raises:
         DenoiserError: the store cannot be reached, or refuses.
     """
+    from svhn_denoiser.tracking import artifacts, rights
     from svhn_denoiser.tracking.location import public_uri, store_exists, tracking_uri
-    from svhn_denoiser.tracking.store import can_write, connect, refused_credentials
+    from svhn_denoiser.tracking.store import connect, explained, refused_credentials
 
     name = public_uri(tracking_uri())
     try:
@@ -73,16 +75,38 @@ def access(report_only: bool, *, to_be_committed: bool = False) -> Access:
     except DenoiserError as error:
         refused, have = refused_credentials(error), _has_credentials(tracking_uri())
         if not report_only and refused and (have or to_be_committed):
-            raise _refusal(name, have) from error
+            raise _refusal(error, have) from error
         if not report_only and not refused:
             raise
-        problem = "asks for credentials, and none are set" if refused else "does not answer"
+        unlike = "refuses these credentials" if have else "asks for credentials, and none are set"
+        problem = unlike if refused else "does not answer"
         note = f"{name} {problem}: nothing is promoted, this only reports."
         return Access(report_only=True, knows_champion=False, takes_runs=False, note=note)
-    if report_only and not can_write(store):
+    with explained(store):
+        lacking = [] if store.is_local else rights.missing(store.client, store.experiment_id)
+    if not report_only:
+        if lacking:
+            raise DenoiserError(f"{name}: {rights.lacks(lacking)} {_WITHOUT}")
+        artifacts.require_plug_in(name, store.artifacts)
+    elif any("experiment" in right for right in lacking):
         note = f"{name} can only be read: the training is recorded in this checkout."
         return Access(report_only, knows_champion=True, takes_runs=False, note=note)
     return Access(report_only, knows_champion=True)
+
+
+def problem(report_only: bool, *, to_be_committed: bool = False) -> str | None:
+    """Why a retraining would be refused by the server before it trains; None where it would not, or there is no server.
+
+    Args: as for `access`.
+    """
+    from svhn_denoiser.tracking.location import database_of, tracking_uri
+
+    try:
+        if database_of(tracking_uri()) is None:
+            access(report_only, to_be_committed=to_be_committed)
+    except DenoiserError as error:
+        return str(error)
+    return None
 
 
 def _has_credentials(address: str) -> bool:
@@ -90,13 +114,9 @@ def _has_credentials(address: str) -> bool:
     return user_of(address) != "" or any(os.environ.get(name) for name in CREDENTIALS)
 
 
-def _refusal(name: str, have: bool) -> DenoiserError:
-    names = "{} and {}, or {}".format(*CREDENTIALS)
-    if have:
-        problem = f"refuses these credentials: they are wrong, or expired. Look at {names}, or at {_URI} if it has some"
-    else:
-        problem = f"asks for credentials, and there are none. Set {names}"
-    return DenoiserError(f"{name}: {problem}. --report-only does without.")
+def _refusal(error: DenoiserError, have: bool) -> DenoiserError:
+    elsewhere = f" If {_URI} has credentials, look there too." if have else ""
+    return DenoiserError(f"{error}{elsewhere} {_WITHOUT}")
 
 
 def registered_elsewhere(registration: Mapping[str, Any]) -> str | None:

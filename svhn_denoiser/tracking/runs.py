@@ -6,13 +6,13 @@ from typing import Any
 
 from svhn_denoiser.files import write_json
 from svhn_denoiser.paths import IMAGES, REPORT, REPORTS
-from svhn_denoiser.tracking import outbox
+from svhn_denoiser.tracking import outbox, rights
 from svhn_denoiser.tracking.location import EXPERIMENT
 from svhn_denoiser.tracking.store import Store, is_not_there
 from svhn_denoiser.tracking.tags import RESTORED_FROM, of_stand_in
 
 # isort: split
-from mlflow.entities import ViewType
+from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
 # metrics of a run, by name: what reports/metrics.json has of them
@@ -21,12 +21,8 @@ _SCORES = {f"{group}.{score}": (group, score) for group in ("noisy", "denoised",
 
 def run_exists(store: Store, run_id: str) -> bool:
     """Whether the store has that run, and nobody deleted it."""
-    try:
-        return bool(store.client.get_run(run_id).info.lifecycle_stage == "active")
-    except MlflowException as error:
-        if is_not_there(error):
-            return False
-        raise
+    run = _found(store, run_id)
+    return run is not None and run.info.lifecycle_stage == "active"
 
 
 def known_of_run(store: Store, run_id: str) -> dict[str, str]:
@@ -34,12 +30,10 @@ def known_of_run(store: Store, run_id: str) -> dict[str, str]:
 
     The scores are those of `log_scores`, as text: noisy_psnr and so on.
     """
-    try:
-        data = store.client.get_run(run_id).data
-    except MlflowException as error:
-        if is_not_there(error):
-            return {}
-        raise
+    run = _found(store, run_id)
+    if run is None:
+        return {}
+    data = run.data
     scores = {"_".join(path): repr(data.metrics[name]) for name, path in _SCORES.items() if name in data.metrics}
     return dict(data.tags) | scores
 
@@ -80,6 +74,16 @@ def log_report(store: Store, run_id: str, folder: Path) -> None:
         store.client.log_artifact(run_id, str(page), REPORTS.as_posix())
     if images.is_dir():
         store.client.log_artifacts(run_id, str(images), IMAGES.as_posix())
+
+
+def _found(store: Store, run_id: str) -> Run | None:
+    try:
+        return store.client.get_run(run_id)
+    except MlflowException as error:
+        # MLflow's accounts forbid a run that does not exist, so that nobody finds out what does
+        if is_not_there(error) or rights.status(error) == 403:
+            return None
+        raise
 
 
 def write_run(path: Path, store: Store, run_id: str, record: Mapping[str, Any]) -> None:

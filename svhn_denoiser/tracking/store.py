@@ -4,6 +4,8 @@ import logging
 import os
 import re
 import sqlite3
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from svhn_denoiser.credentials import masked
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.tracking import outbox, sqlite_file
+from svhn_denoiser.tracking import artifacts, outbox, rights, sqlite_file
 from svhn_denoiser.tracking.location import (
     EXPERIMENT,
     database_of,
@@ -30,6 +32,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
 # internal to MLflow: seen with 3.17, which pyproject.toml pins
@@ -37,8 +40,8 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from sqlalchemy.exc import SQLAlchemyError
 
 # what is raised when a store refuses or is gone: by MLflow, by the database under it, and by the disk or the network
-# for artifacts (an error of requests is an OSError)
-REFUSALS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError)
+# for artifacts (an error of requests is an OSError), or by S3
+REFUSALS = (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, *artifacts.refusals())
 
 # they print what they raise, or try again, with a traceback or the whole request; it is said here, in words
 for noisy in ("mlflow.store.db.utils", "urllib3.connectionpool"):
@@ -46,6 +49,11 @@ for noisy in ("mlflow.store.db.utils", "urllib3.connectionpool"):
 
 # long enough for the migrations of a fresh store on a busy machine (4 s on two idle cores)
 _LOCK_SECONDS = 120
+
+# for a first request: a server that has slept, and its database, may need half a minute
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", _TIMEOUT: "30"}
+_SECONDS_UNTIL_TOLD = 5.0
 
 
 @dataclass(frozen=True)
@@ -56,11 +64,13 @@ class Store:
         uri: its address, without credentials: those are in variables of the environment.
         client: talks to it.
         experiment_id: of the project's experiment; empty where there is none and none was to be made.
+        artifacts: where the experiment's artifacts are; empty where there is none.
     """
 
     uri: str
     client: MlflowClient
     experiment_id: str
+    artifacts: str = ""
 
     @property
     def name(self) -> str:
@@ -88,8 +98,9 @@ def connect(*, create: bool = True, deliver: bool = True) -> Store:
         deliver: whether to send what is waiting for it.
 
     Raises:
-        DenoiserError: the address is of a kind that is not supported, nothing answers there, or the store is damaged,
-            of another version of MLflow, or was moved.
+        DenoiserError: the address is of a kind that is not supported, nothing answers there, it does not let us in, or
+            the store is damaged, of another version of MLflow, or was moved; or, where it may be written to, a package
+            for its artifacts is missing.
     """
     uri = tracking_uri()
     database = database_of(uri)
@@ -98,26 +109,25 @@ def connect(*, create: bool = True, deliver: bool = True) -> Store:
     try:
         # six processes that open a fresh sqlite store at once: five crash in its migrations. Who makes nothing needs no
         # lock, and may not have the right to one
-        with _lock(uri) if create else nullcontext(), impatience():
+        with _lock(uri) if create else nullcontext(), impatience(), _waiting_is_told(uri):
             if database is not None:
                 sqlite_file.prepare(database, create=create)
             # MLflow's registry on sqlite looks a model up at the global address, whatever the client's is
             mlflow.set_tracking_uri(uri)
             client = MlflowClient(uri)
-            store = Store(uri, client, _experiment(client, database, create))
+            experiment = _experiment(client, database, create)
+            store = Store(uri, client, "", "")
+            if experiment is not None:
+                store = Store(uri, client, str(experiment.experiment_id), str(experiment.artifact_location))
+            if create:
+                artifacts.require_plug_in(store.name, store.artifacts)
             for unsent in outbox.waiting() if deliver else ():
                 with suppress(*REFUSALS):
                     if unsent.store == store.name:
                         unsent.send(client)
             return store
     except (*REFUSALS, ValueError) as error:  # a ValueError is about a setting of MLflow's in the environment
-        where = "is not a usable MLflow store" if database else "no MLflow server answers there as expected"
-        remedy = (
-            ""
-            if database
-            else "Start the server, mend MLFLOW_TRACKING_URI, or unset it to use mlflow.db in the repository."
-        )
-        raise DenoiserError(f"{public_uri(uri)}: {where}: {in_words(error)} {remedy}".rstrip()) from error
+        raise DenoiserError(f"{public_uri(uri)}: {_unreached(error, database)}") from error
 
 
 @contextmanager
@@ -130,22 +140,12 @@ def open_store() -> Iterator[Store]:
 
 def refused_credentials(error: DenoiserError) -> bool:
     """Whether `connect` failed because the server wants credentials, or others."""
-    cause = error.__cause__
-    return isinstance(cause, MlflowException) and cause.get_http_status_code() in {401, 403}
+    return error.__cause__ is not None and rights.status(error.__cause__) in {401, 403}
 
 
 def is_not_there(error: MlflowException) -> bool:
     """Whether MLflow says that it does not have what was asked for; a name of the wrong form counts too."""
     return error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-
-
-def can_write(store: Store) -> bool:
-    """Whether runs can be recorded in the store's experiment: found out by giving the experiment a tag."""
-    try:
-        store.client.set_experiment_tag(store.experiment_id, "recorded_by", EXPERIMENT)
-    except REFUSALS:
-        return False
-    return True
 
 
 @contextmanager
@@ -185,11 +185,10 @@ def _lock(uri: str) -> Iterator[None]:
 
 @contextmanager
 def impatience() -> Iterator[None]:
-    """In this block, give up after seconds on a server that does not answer, unless the user's settings say else."""
+    """In this block, give up after a minute on a server that does not answer, unless the user's settings say else."""
     # MLflow's patience (7 tries, two minutes each) is right for a training during which a server restarts, and wrong
     # for a first request to a server that is not there; what the user set holds
-    wanted = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
-    ours = {key: value for key, value in wanted.items() if key not in os.environ}
+    ours = {key: value for key, value in _PATIENCE.items() if key not in os.environ}
     os.environ.update(ours)
     try:
         yield
@@ -198,16 +197,33 @@ def impatience() -> Iterator[None]:
             os.environ.pop(key, None)
 
 
-def _experiment(client: MlflowClient, database: Path | None, create: bool) -> str:
-    artifacts = None if database is None else database.parent / "mlartifacts"
+@contextmanager
+def _waiting_is_told(uri: str) -> Iterator[None]:
+    # a slow server looks like a program that hangs
+    def tell() -> None:
+        sys.stderr.write(f"waiting for {public_uri(uri)}\n")
+        sys.stderr.flush()
+
+    timer = threading.Timer(_SECONDS_UNTIL_TOLD, tell)
+    timer.daemon = True
+    if database_of(uri) is None:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _experiment(client: MlflowClient, database: Path | None, create: bool) -> Experiment | None:
+    ours = None if database is None else database.parent / "mlartifacts"
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None and not create:
-        return ""
+        return None
     if experiment is None:
         # on a server the artifacts are its own affair; here they must not follow the working folder
-        location = None if artifacts is None else artifacts.as_uri()
+        location = None if ours is None else ours.as_uri()
         try:
-            return str(client.create_experiment(EXPERIMENT, artifact_location=location))
+            return client.get_experiment(client.create_experiment(EXPERIMENT, artifact_location=location))
         except MlflowException as error:
             experiment = client.get_experiment_by_name(EXPERIMENT)
             if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
@@ -217,19 +233,38 @@ def _experiment(client: MlflowClient, database: Path | None, create: bool) -> st
             f"the MLflow experiment {EXPERIMENT} was deleted. "
             f"Bring it back with `mlflow experiments restore --experiment-id {experiment.experiment_id}`."
         )
-    if artifacts is not None:
+    if ours is not None:
         recorded = Path(local_file_uri_to_path(experiment.artifact_location))
-        if recorded != artifacts and not recorded.exists():
+        if recorded != ours and not recorded.exists():
             raise DenoiserError(
                 f"{database}: was moved here. MLflow stores the path of every artifact, and these were in {recorded}: "
-                f"move the store back, make {recorded} a link to {artifacts}, or delete {database} to start again."
+                f"move the store back, make {recorded} a link to {ours}, or delete {database} to start again."
             )
-    return str(experiment.experiment_id)
+    return experiment
+
+
+def _unreached(error: Exception, database: Path | None) -> str:
+    if database is not None:
+        return f"is not a usable MLflow store: {in_words(error)}"
+    if rights.status(error) in {401, 403}:
+        return in_words(error)
+    remedy = "Start the server, mend MLFLOW_TRACKING_URI, or unset it to use mlflow.db in the repository."
+    return f"no MLflow server answers there as expected: {in_words(error)} {remedy}"
 
 
 def in_words(error: Exception) -> str:
     """What an error of MLflow's or of the database under it says and, where that is known, what to do about it."""
-    return f"{one_line(error)} {sqlite_file.remedy(str(error)) or ''}".rstrip()
+    if refusal := rights.refusal(error):
+        return refusal
+    remedy = sqlite_file.remedy(str(error)) or artifacts.remedy(error) or _more_time(error) or ""
+    return f"{one_line(error)} {remedy}".rstrip()
+
+
+def _more_time(error: Exception) -> str | None:
+    if "timed out" not in str(error):
+        return None
+    given = os.environ.get(_TIMEOUT, _PATIENCE[_TIMEOUT])
+    return f"It was given {given} s; a slow server gets more from {_TIMEOUT}={4 * int(given)}."
 
 
 def one_line(error: Exception) -> str:

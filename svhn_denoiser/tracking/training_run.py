@@ -25,7 +25,7 @@ from svhn_denoiser.dotted import as_text, flat
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
 from svhn_denoiser.paths import NOISY
-from svhn_denoiser.tracking import outbox
+from svhn_denoiser.tracking import artifacts, outbox, rights
 from svhn_denoiser.tracking.lineage import dvc_hash
 from svhn_denoiser.tracking.names import run_name, special_settings
 from svhn_denoiser.tracking.runs import run_exists
@@ -147,7 +147,7 @@ def training_run(
             in it, else a new run names it in its tag `resumed_from`.
         resumed: whether the training resumes from a state on disk, even if its run is gone.
         tags: more tags, such as the device.
-        say: is told when the store goes away.
+        say: is told when the store goes away, and beforehand where it will not take the model.
 
     Raises:
         DenoiserError: the store cannot be reached, or does not take the beginning of a run.
@@ -155,6 +155,8 @@ def training_run(
     store = connect()
     with impatience():
         with _refusals_in_words(store):
+            if not store.is_local:
+                _ask_for_rights(store, say)
             known = run_id is not None and run_exists(store, run_id)
             labels = of_training(params, resumed=resumed, more=tags or {})
             if run_id is None or not known:
@@ -169,8 +171,19 @@ def training_run(
                     outbox.send_record(store.client, run_id, {"tags": labels})
                 else:
                     _describe(run, params)
+                if artifacts.are_written_by_us(store.artifacts):
+                    # asked once before hours of training: are the credentials for it here, and is it there?
+                    store.client.list_artifacts(run_id)
             with _system_metrics(run, go_on=known), _sigterm_ends():
                 yield run
+
+
+def _ask_for_rights(store: Store, say: Callable[[str], object]) -> None:
+    lacking = rights.missing(store.client, store.experiment_id)
+    if any("experiment" in right for right in lacking):
+        raise DenoiserError(f"{store.name}: {rights.lacks(lacking)}")
+    if lacking:
+        say(f"{store.name}: {rights.lacks(lacking)} The training is recorded; the model cannot be registered.")
 
 
 def _created(store: Store, params: Params, labels: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from svhn_denoiser.params import Params
 from svhn_denoiser.tracking import outbox, training_run
 from svhn_denoiser.tracking.store import connect
 from tests.mlflow_server import MlflowServer
+from tests.team_server import AnyStore
 
 PICTURE = np.zeros((8, 8, 3), np.uint8)
 
@@ -92,7 +93,7 @@ def test_a_server_that_dies_in_a_training_costs_nothing(
 
 
 def test_a_store_that_comes_back_gets_all_in_order_before_the_training_ends(
-    store_folder: Path, settings: Params, away: list[bool], monkeypatch: pytest.MonkeyPatch
+    any_store: AnyStore, settings: Params, away: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_run, "_SECONDS_BETWEEN_TRIES", 0)
     said: list[str] = []
@@ -215,7 +216,7 @@ def test_a_run_that_somebody_deleted_ends_no_training_and_is_told(store_folder: 
 
 
 def test_an_epoch_that_was_kept_but_not_logged_is_logged_when_the_training_goes_on(
-    store_folder: Path, settings: Params
+    any_store: AnyStore, settings: Params
 ) -> None:
     with training_run.training_run(settings) as first:
         first.log_epoch(1, {"loss": 0.5})
