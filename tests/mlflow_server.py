@@ -51,6 +51,8 @@ class MlflowServer:
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--workers", "1", *self.options]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+        # six more processes, of 240 MB each, for jobs that nothing here asks for
+        environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=environment | self.environment, stdout=log, stderr=log, start_new_session=True
