@@ -71,6 +71,7 @@ class TestProgram:
             ["params", "check", "--help"],
             ["registry", "--help"],
             *(["registry", command, "--help"] for command in ("list", "show", "promote", "rollback")),
+            ["store", "copy", "--help"],
             ["denoise", "--help"],
             ["scores", "--help"],
             ["drift", "--help"],

@@ -19,6 +19,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("retraining",),
     ("drift",),
     ("denoising",),
+    ("moving",),
     ("registry",),
     ("tracking",),
     ("report",),

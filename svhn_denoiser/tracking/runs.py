@@ -9,7 +9,7 @@ from svhn_denoiser.paths import IMAGES, REPORT, REPORTS
 from svhn_denoiser.tracking import outbox, rights
 from svhn_denoiser.tracking.location import EXPERIMENT
 from svhn_denoiser.tracking.store import Store, is_not_there
-from svhn_denoiser.tracking.tags import RESTORED_FROM, of_stand_in
+from svhn_denoiser.tracking.tags import COPIED_FROM, RESTORED_FROM, of_stand_in
 
 # isort: split
 from mlflow.entities import Run, ViewType
@@ -39,21 +39,23 @@ def known_of_run(store: Store, run_id: str) -> dict[str, str]:
 
 
 def ensure_run(store: Store, run_id: str) -> str:
-    """The run with that id, or a stand-in where this store never had it.
+    """The run with that id, its copy, or a stand-in where this store never had it.
 
-    DVC restores a trained model from its cache without training, so on another machine a result can name a run that
-    is in another store. The stand-in has the tag `restored_from`, and there is at most one for each run.
+    A run that `svhn-denoiser store copy` brought here has another id, and the tag `copied_from`. DVC restores a trained
+    model from its cache without training, so on another machine a result can name a run that is in another store. The
+    stand-in has the tag `restored_from`, and there is at most one for each run.
 
     Returns:
         The id of the run to write to.
     """
     if run_exists(store, run_id):
         return run_id
-    wanted = f"tags.{RESTORED_FROM} = '{run_id}'"
     with store.lock():
-        found = store.client.search_runs([store.experiment_id], wanted, ViewType.ACTIVE_ONLY, max_results=1)
-        if found:
-            return str(found[0].info.run_id)
+        for name in (COPIED_FROM, RESTORED_FROM):
+            wanted = f"tags.{name} = '{run_id}'"
+            found = store.client.search_runs([store.experiment_id], wanted, ViewType.ACTIVE_ONLY, max_results=1)
+            if found:
+                return str(found[0].info.run_id)
         created = store.client.create_run(
             store.experiment_id, run_name=f"restored-{run_id[:8]}", tags=of_stand_in(run_id)
         )

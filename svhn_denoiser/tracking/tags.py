@@ -13,6 +13,8 @@ RESUMED_FROM = "resumed_from"
 SETTINGS = "settings"
 # the run that a stand-in stands for
 RESTORED_FROM = "restored_from"
+# the run or model, in another store, that this one is a copy of
+COPIED_FROM = "copied_from"
 
 
 def of_lineage(params: Params) -> dict[str, str]:
