@@ -1,6 +1,5 @@
 """The test pairs that every method is scored on, and what they are."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from benchmarks.page import ROOT
 from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation.scores import BLOCK
-from svhn_denoiser.files import read_json
+from svhn_denoiser.files import read_json, sha256_of
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Pairs, as_bytes, as_float
 from svhn_denoiser.params import NoiseSettings, Params
@@ -120,8 +119,7 @@ def _sample(folder: Path, origin: str, pictures: int | None, sigma: float, param
             f"--pictures {pictures}: {folder / TEST_FILE} holds {held} pictures; ask for as many or fewer."
         )
     clean, digits = clean[:pictures], digits[:pictures]
-    with (folder / TEST_FILE).open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = sha256_of(folder / TEST_FILE)
     if sha256 == official.TEST.sha256:
         origin = "the official SVHN test file"
     noise = params.generate.noise.model_copy(update={"kind": "gaussian", "strength": sigma})

@@ -17,8 +17,8 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation.command import scores
 from svhn_denoiser.moving import command as moving_command
 from svhn_denoiser.registry import command as registry_command
+from svhn_denoiser.registry import runs_command
 from svhn_denoiser.retraining.command import retrain
-from svhn_denoiser.tracking import command as tracking_command
 from svhn_denoiser.tracking.ui_command import ui
 
 app = typer.Typer(
@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(params_command.app, name="params")
 app.add_typer(registry_command.app, name="registry")
-app.add_typer(tracking_command.app, name="runs")
+app.add_typer(runs_command.app, name="runs")
 app.add_typer(moving_command.app, name="store")
 for command in (retrain, drift, scores, ui, denoise, export):
     app.command()(command)

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,27 @@ def whole(path: Path) -> Iterator[Path]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Fill a temporary folder, and put it in the place of an older one when the block succeeds.
+
+    If the block raises, the older one stays as it was and the temporary folder is removed. What a killed run left there
+    is removed first.
+
+    Yields:
+        Where to write: an empty folder beside `path`, hidden.
+    """
+    unfinished = path.with_name(_unfinished(path))
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        shutil.rmtree(path, ignore_errors=True)
+        unfinished.replace(path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _unfinished(path: Path) -> str:
@@ -88,6 +110,18 @@ def read_json(path: Path, needed: Mapping[str, type] | None = None) -> dict[str,
         if found is _MISSING or not (number if kind is float else isinstance(found, kind)):
             raise _damaged(path, f"it has no {'number' if kind is float else 'value'} {key}")
     return content
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def md5_of(path: Path) -> str:
+    """The md5 of a file's bytes, in hex: what DVC names it by."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

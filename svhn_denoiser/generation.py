@@ -1,6 +1,5 @@
 """Make noisy and clean pairs from SVHN-format files, in blocks of bounded memory."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 from svhn_denoiser import mat_format
 from svhn_denoiser.crops import SIDE, Digits, Pictures
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import whole_folder
 from svhn_denoiser.noise import add_noise
 from svhn_denoiser.pairs import Split, as_bytes, as_float
 from svhn_denoiser.params import GenerateSettings
@@ -55,12 +55,9 @@ def write(
     }
     if extra.exists():
         parts["train"].append(_Part(extra, 0, mat_format.count(extra)))
-    unfinished = folder.with_name(f"{folder.name}.tmp")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    for split, sources in parts.items():
-        _write_split(unfinished / split, split, sources, settings, seed, advance)
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.replace(folder)
+    with whole_folder(folder) as unfinished:
+        for split, sources in parts.items():
+            _write_split(unfinished / split, split, sources, settings, seed, advance)
     return {split: sum(map(len, sources)) for split, sources in parts.items()}
 
 

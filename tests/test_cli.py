@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from svhn_denoiser import cli
 from svhn_denoiser.denoising import models
+from svhn_denoiser.files import sha256_of
 from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.registry import promotion, versions
 from svhn_denoiser.tracking.lineage import person
@@ -43,7 +44,7 @@ def champion(store_folder: Path, model_files: list[Path]) -> Callable[[int], Sto
             run = store.client.create_run(store.experiment_id).info.run_id
             tags = {"psnr": f"{30.5 + number}", "ssim": "0.91234", "noisy_psnr": "20.25", "data_source": "synthetic"}
             model = keras.saving.load_model(file)
-            added = versions.add(store, model, sha256=versions.sha256_of(file), run_id=run, tags=tags)
+            added = versions.add(store, model, sha256=sha256_of(file), run_id=run, tags=tags)
             promotion.promote(store, added, over=versions.champion(store), by="gate", reason="better")
         return store
 

@@ -5,7 +5,37 @@ from pathlib import Path
 import pytest
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.files import read_csv, read_json, whole, write_bytes, write_csv, write_json, write_text
+from svhn_denoiser.files import (
+    md5_of,
+    read_csv,
+    read_json,
+    sha256_of,
+    whole,
+    whole_folder,
+    write_bytes,
+    write_csv,
+    write_json,
+    write_text,
+)
+
+
+def test_a_folder_is_replaced_whole_or_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    (tmp_path / ".unfinished-raw/left").mkdir(parents=True)
+    with whole_folder(folder) as unfinished:
+        (unfinished / "old").write_text("1")
+    with pytest.raises(FileNotFoundError), whole_folder(folder) as unfinished:
+        (unfinished / "none" / "half").write_text("1")
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["raw", "raw/old"]
+    with whole_folder(folder) as unfinished:
+        (unfinished / "new").write_text("1")
+    assert [path.name for path in folder.iterdir()] == ["new"]
+
+
+def test_sums_are_those_of_the_usual_tools(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    assert md5_of(tmp_path / "x") == "900150983cd24fb0d6963f7d28e17f72"
+    assert sha256_of(tmp_path / "x").startswith("ba7816bf8f01cfea")
 
 
 def test_json_is_sorted_whole_and_read_back(tmp_path: Path) -> None:

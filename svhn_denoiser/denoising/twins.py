@@ -4,7 +4,6 @@ The model that comes with the package has its twin beside it. That of any other 
 in a folder that is named by the file's sha256.
 """
 
-import hashlib
 import os
 import sys
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from svhn_denoiser.denoising.runtime import FastNetwork
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.files import read_json, write_json
+from svhn_denoiser.files import read_json, sha256_of, write_json
 
 if TYPE_CHECKING:
     from svhn_denoiser.denoising.parity import Parity
@@ -89,9 +88,3 @@ def cache_folder() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "svhn-denoiser"
-
-
-def sha256_of(model: Path) -> str:
-    """The sha256 of a file, in hex."""
-    with model.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

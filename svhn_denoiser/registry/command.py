@@ -31,7 +31,7 @@ Reason = Annotated[str, typer.Option(help="The reason; stored with the version."
 @app.command("list")
 def registry_list(as_json: AsJson = False) -> None:
     """List all versions, newest first, with their scores on the test pictures of that time."""
-    from svhn_denoiser.registry.versions import versions
+    from svhn_denoiser.registry.versions import FIRST_VERSION, versions
     from svhn_denoiser.tracking.store import open_store
 
     with open_store() as store:
@@ -39,7 +39,7 @@ def registry_list(as_json: AsJson = False) -> None:
     if as_json:
         print_json([version.as_dict() for version in found])
     elif not found:
-        typer.echo(f"{store.name}: no version is registered yet; `dvc repro` registers one")
+        typer.echo(f"{store.name}: no version is registered yet. {FIRST_VERSION}")
     else:
         out.print(_table(found))
         for version in found:

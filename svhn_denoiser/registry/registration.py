@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from svhn_denoiser.files import sha256_of
 from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs
 from svhn_denoiser.params import Params
@@ -56,7 +57,7 @@ def register(params: Params, trained: Trained, test: Pairs, reports: Path) -> di
         DenoiserError: the store cannot be reached, or a model cannot be loaded.
     """
     model = load_model(trained.model_file)
-    sha256 = versions.sha256_of(trained.model_file)
+    sha256 = sha256_of(trained.model_file)
     store = connect()
     with explained(store):
         run_id = ensure_run(store, trained.run_id)
@@ -105,7 +106,7 @@ def would_decide(params: Params, trained: Trained, test: Pairs, *, ask_registry:
         DenoiserError: the store cannot be reached, or a model cannot be loaded.
     """
     candidate = score(load_model(trained.model_file), test)
-    tags = trained.tags() | {"sha256": versions.sha256_of(trained.model_file)}
+    tags = trained.tags() | {"sha256": sha256_of(trained.model_file)}
     store = connect(create=False) if ask_registry else None
     with nullcontext() if store is None else explained(store):
         champion = None if store is None else versions.champion(store)

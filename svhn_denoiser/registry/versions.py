@@ -4,14 +4,11 @@
 """
 
 import datetime
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.registry import at_once, events
@@ -25,8 +22,7 @@ from svhn_denoiser.tracking.store import REFUSALS, Store, in_words, is_not_there
 from mlflow.artifacts import download_artifacts
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import Schema, TensorSpec
+from mlflow.models import Model
 
 if TYPE_CHECKING:
     import keras
@@ -36,6 +32,9 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 # of the registered model, until there is a card to show
 DESCRIPTION = "Removes noise from pictures of house numbers."
+
+# what to do where nothing is registered
+FIRST_VERSION = "`svhn-denoiser runs sync` registers a model that is here already, `dvc repro` trains one."
 
 # what Keras needs to load and run the model; MLflow would find this out by loading it, in 8 s instead of 0.1
 _REQUIREMENTS = ("keras", "tensorflow", "numpy")
@@ -124,7 +123,7 @@ def find(store: Store, name: str) -> Version:
                 raise
     numbers = [str(version.number) for version in versions(store)[:20]]
     if not numbers:
-        raise DenoiserError(f"{store.name}: no version of {MODEL} is registered yet. `dvc repro` registers one.")
+        raise DenoiserError(f"{store.name}: no version of {MODEL} is registered yet. {FIRST_VERSION}")
     there = ", ".join([*sorted(aliases or {}), *numbers])
     raise DenoiserError(f"{store.name}: {MODEL} has no version {name!r}; there are {there}.")
 
@@ -189,33 +188,26 @@ def fetch(store: Store, uri: str, folder: Path) -> Path:
     return found[0]
 
 
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _first_same(store: Store, sha256: str) -> Version | None:
     same = (version for version in versions(store) if version.tags.get("sha256") == sha256)
     return min(same, key=lambda version: version.number, default=None)
 
 
 def _create(store: Store, model: "keras.Model", run_id: str, tags: Mapping[str, str]) -> int:
-    import mlflow.keras
+    from svhn_denoiser.registry import serving
 
     model_id = _logged(store, run_id, tags["sha256"])
     if model_id is None:
-        pixels = Schema([TensorSpec(np.dtype(np.float32), (-1, -1, -1, 3))])
         model_id = store.client.create_logged_model(
             store.experiment_id, "denoiser", source_run_id=run_id, tags={"sha256": tags["sha256"]}
         ).model_id
         Model.log(
             None,
-            mlflow.keras,
+            serving,
             model=model,
             model_id=model_id,
             run_id=run_id,
-            signature=ModelSignature(inputs=pixels, outputs=pixels),
+            signature=serving.SIGNATURE,
             pip_requirements=[f"{package}=={installed(package)}" for package in _REQUIREMENTS],
         )
     try:

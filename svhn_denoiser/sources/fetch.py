@@ -4,15 +4,14 @@ Whatever the source, the result is the same: train_32x32.mat and test_32x32.mat 
 where asked for), and source.json, which says where they are from, what they are and under which terms.
 """
 
-import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from svhn_denoiser import mat_format
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import sha256_of, whole_folder
 from svhn_denoiser.params import DownloadSettings
 
 FILES = ("train_32x32.mat", "test_32x32.mat", "extra_32x32.mat")
@@ -29,17 +28,12 @@ def fetch(settings: DownloadSettings, seed: int, target: Path) -> None:
     Raises:
         DenoiserError: the source cannot be had, or is not what it should be; the message says what to do.
     """
-    staging = target.with_name(f".{target.name}.part")
-    shutil.rmtree(staging, ignore_errors=True)
     try:
-        staging.mkdir(parents=True)
-        origin = _SOURCES[settings.source](settings, seed, staging)
-        (staging / RECORD).write_text(_describe(settings.source, origin, staging), encoding="utf-8")
-        _move(staging, target)
+        with whole_folder(target) as folder:
+            origin = _SOURCES[settings.source](settings, seed, folder)
+            (folder / RECORD).write_text(_describe(settings.source, origin, folder), encoding="utf-8")
     except OSError as error:
         raise DenoiserError(f"{error.filename or target}: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _svhn(settings: DownloadSettings, seed: int, folder: Path) -> Origin:
@@ -114,18 +108,6 @@ def _describe(source: str, origin: Origin, folder: Path) -> str:
     files = {}
     for name in FILES:
         if (folder / name).exists():
-            with (folder / name).open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            files[name] = {"pictures": mat_format.count(folder / name), "sha256": sha256}
+            path = folder / name
+            files[name] = {"pictures": mat_format.count(path), "sha256": sha256_of(path)}
     return json.dumps({"source": source, **origin, "files": files}, indent=2, ensure_ascii=False) + "\n"
-
-
-def _move(staging: Path, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
-    # the record goes first and comes last: where it stands, the files beside it are the ones that it names
-    (target / RECORD).unlink(missing_ok=True)
-    for name in (*FILES, RECORD):
-        if (staging / name).exists():
-            (staging / name).replace(target / name)
-        else:
-            (target / name).unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from rich.progress import track
 from svhn_denoiser import mat_format, picture_files
 from svhn_denoiser.crops import SIDE, Pictures
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import sha256_of
 from svhn_denoiser.params import ImagesSettings
 from svhn_denoiser.picture_files import Picture, UnreadablePictureError
 
@@ -130,9 +131,8 @@ def _find(folder: Path) -> list[Path]:
 
 def _look(path: Path, stride: int) -> _File:
     height, width = _enlarged(*picture_files.size(path))
-    with path.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").digest()
-    return _File(path, ((height - SIDE) // stride + 1) * ((width - SIDE) // stride + 1), content)
+    crops = ((height - SIDE) // stride + 1) * ((width - SIDE) // stride + 1)
+    return _File(path, crops, bytes.fromhex(sha256_of(path)))
 
 
 def _enlarged(height: int, width: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import sha256_of
 from svhn_denoiser.paths import DVC_YAML
 
 
@@ -64,5 +65,4 @@ def _add(digest: "hashlib._Hash", path: Path, root: Path) -> None:
     for file in sorted(files):
         if "__pycache__" not in file.parts:
             digest.update(f"{file.relative_to(root).as_posix()}\0{file.stat().st_size}\0".encode())
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
+            digest.update(bytes.fromhex(sha256_of(file)))

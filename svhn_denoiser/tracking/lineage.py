@@ -51,16 +51,25 @@ def person() -> str:
         return "unknown"
 
 
-def dvc_hash(out: Path, lock: Path = DVC_LOCK) -> str | None:
+def dvc_hash(path: Path, lock: Path = DVC_LOCK, *, seen_by: str | None = None) -> str | None:
     """The md5 that DVC recorded for an output, 32 hex digits; None where there is no `dvc.lock` or no such output.
+
+    Args:
+        path: the output.
+        lock: DVC's record.
+        seen_by: a stage: then what the output was as that stage's dependency when it ran last.
 
     Raises:
         DenoiserError: `dvc.lock` cannot be read, as after a merge with conflicts.
     """
     try:
         tree = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))
-        outs = [entry for stage in (tree or {}).get("stages", {}).values() for entry in stage.get("outs", ())]
-        found = next((entry.get("md5") for entry in outs if entry.get("path") == out.as_posix()), None)
+        stages = (tree or {}).get("stages", {})
+        if seen_by is None:
+            entries = [entry for stage in stages.values() for entry in stage.get("outs", ())]
+        else:
+            entries = stages.get(seen_by, {}).get("deps", ())
+        found = next((entry.get("md5") for entry in entries if entry.get("path") == path.as_posix()), None)
     except FileNotFoundError:
         return None
     # no YAML, no text, or a tree of another form

@@ -105,7 +105,10 @@ def connect(*, create: bool = True, deliver: bool = True) -> Store:
     uri = tracking_uri()
     database = database_of(uri)
     if not create and not store_exists():
-        raise DenoiserError(f"{database}: no MLflow store there yet. `dvc repro` makes it, or set MLFLOW_TRACKING_URI.")
+        raise DenoiserError(
+            f"{database}: no MLflow store there yet. `svhn-denoiser runs sync` makes it and registers a model that is "
+            f"here already, `dvc repro` trains one; or set MLFLOW_TRACKING_URI."
+        )
     try:
         # six processes that open a fresh sqlite store at once: five crash in its migrations. Who makes nothing needs no
         # lock, and may not have the right to one

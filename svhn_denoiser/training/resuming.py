@@ -22,7 +22,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from svhn_denoiser.files import write_json
+from svhn_denoiser.files import md5_of, write_json
 from svhn_denoiser.locks import waiting
 
 _STATE = "state.json"
@@ -173,7 +173,7 @@ class Checkpoint:
         The checkpoint stays until that file is known to be recorded: `delete_recorded`. Those of trainings that
         had ended before this one began are deleted, and those that were left for 60 days.
         """
-        write_json(self.path / _PUBLISHED, {"md5": _md5(result)})
+        write_json(self.path / _PUBLISHED, {"md5": md5_of(result)})
         for state in self.folder.glob(f"*/{_STATE}"):
             if state.stat().st_mtime < self.began - _ABANDONED:
                 _delete_if_idle(state.parent)
@@ -248,7 +248,3 @@ def _verified(path: Path) -> dict[str, Any]:
 
 def _sum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _md5(file: Path) -> str:
-    return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()

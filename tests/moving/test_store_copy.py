@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import sha256_of
 from svhn_denoiser.moving.inventory import take
 from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.params import Params
@@ -58,9 +59,7 @@ def trained(settings: Params, file: Path | None = None, psnr: float = 30.0) -> s
 
 def added(store: Store, run_id: str, file: Path, psnr: float) -> None:
     tags = {"psnr": f"{psnr}", "noise": "gaussian 0.1", "data_source": "svhn"}
-    version = versions.add(
-        store, keras.saving.load_model(file), sha256=versions.sha256_of(file), run_id=run_id, tags=tags
-    )
+    version = versions.add(store, keras.saving.load_model(file), sha256=sha256_of(file), run_id=run_id, tags=tags)
     promotion.promote(store, version, over=versions.champion(store), by="gate", reason="better")
     describe(store, version.number)
 

@@ -134,6 +134,20 @@ def test_a_changed_setting_runs_what_depends_on_it_and_no_more(copy, change, run
     assert copy.repro() == []
 
 
+def test_a_clone_that_pulled_the_results_registers_them_with_one_command_and_stays_clean(copy):
+    said = copy.run("svhn-denoiser", "registry", "list", expect=1)
+    assert "`svhn-denoiser runs sync` makes it and registers a model that is here already" in said
+    # DVC sees no reason to run anything
+    assert copy.repro() == []
+    said = copy.run(sys.executable, "-m", "svhn_denoiser", "runs", "sync")
+    assert "version 1 is champion" in said
+    (version,) = copy.json("svhn-denoiser", "registry", "list")
+    assert version["aliases"] == ["challenger", "champion"]
+    assert "is version 1" in copy.run("svhn-denoiser", "runs", "sync")
+    assert copy.run("git", "status", "--porcelain") == ""
+    assert copy.json("dvc", "status") == {}
+
+
 def test_pictures_from_elsewhere_are_imported_with_dvc_and_git_keeps_the_record(copy, tmp_path):
     pictures = tmp_path / "pictures"
     pictures.mkdir()

@@ -2,15 +2,19 @@
 
 import json
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import requests
+import uvicorn
 from numpy.typing import NDArray
 
 from svhn_denoiser.errors import DenoiserError
@@ -26,7 +30,11 @@ from svhn_denoiser.tracking.lineage import person
 from svhn_denoiser.tracking.location import store_exists
 from svhn_denoiser.tracking.store import Store, connect
 from tests.command_line import invoke
+from tests.patience import SOON
 from tests.team_server import AnyStore
+
+# isort: split
+from mlflow.pyfunc import scoring_server
 
 _MEANS = {"psnr": 30.5, "ssim": 0.9}
 _SCORES = {
@@ -76,6 +84,22 @@ def version(store: Store, models: dict[str, Path]) -> Callable[..., Version]:
     return make
 
 
+@contextmanager
+def served(model: Any) -> Iterator[str]:
+    """The address of the server that `mlflow models serve` starts."""
+    server = uvicorn.Server(uvicorn.Config(scoring_server.init(model), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.05)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
 def champion_number(store: Store) -> int | None:
     champion = versions.champion(store)
     return champion.number if champion else None
@@ -121,6 +145,34 @@ class TestVersions:
         assert f"keras=={keras.__version__}" in requirements
         assert {line.split("==")[0] for line in requirements} == {"mlflow", "keras", "tensorflow", "numpy"}
         assert store.client.get_run(run).outputs.model_outputs
+
+    def test_a_served_version_takes_8_bits_and_refuses_what_is_out_of_range(
+        self, store: Store, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import mlflow
+
+        run = store.client.create_run(store.experiment_id).info.run_id
+        versions.add(store, load_model(models["identity"]), sha256="1", run_id=run, tags={})
+        monkeypatch.setenv("_MLFLOW_IS_IN_SERVING_ENVIRONMENT", "true")  # which the server sets for good
+        model = mlflow.pyfunc.load_model("models:/svhn-denoiser/1")
+        # the code comes with the version, and needs no package of this project
+        assert "svhn_denoiser." not in Path(str(sys.modules["svhn_denoiser_served"].__file__)).read_text()
+        odd_size = [[[[0, 128, 255]] * 5] * 7] * 2
+        with served(model) as address:
+            for pictures, params, answer in (
+                ([[[[0, 0.5, 1]]]], {}, [[[[0, 0.5, 1]]]]),
+                (odd_size, {"highest": 255}, odd_size),
+                (odd_size, {}, "values from 0 to 255: expected 0 to 1. Send 8-bit pictures with the parameter"),
+                ([[[[-0.2, 0.5, 1]]]], {}, "values from -0.2 to 1: expected 0 to 1"),
+                ([[[[0, 0, 0]]]], {"highest": 0}, "highest = 0: expected the value that is white"),
+                ([[[[0, 0]]]], {}, "shape"),
+            ):
+                body = {"inputs": pictures, "params": params}
+                got = requests.post(f"{address}/invocations", json=body, timeout=SOON)
+                if isinstance(answer, str):
+                    assert (got.status_code, answer in got.json()["message"]) == (400, True), got.text
+                else:
+                    np.testing.assert_allclose(got.json()["predictions"], answer, atol=1e-4)
 
     def test_the_same_bytes_make_one_version_whichever_run_made_them(
         self, store: Store, models: dict[str, Path]

@@ -168,7 +168,7 @@ def test_another_source_replaces_all_of_the_one_before(workspace, download):
 
 
 def test_what_a_killed_run_left_is_swept_away(workspace, download):
-    write(Path("data/.raw.part/extra_32x32.mat"), 3, 4)
+    write(Path("data/.unfinished-raw/extra_32x32.mat"), 3, 4)
 
     download(source="mat", path="mats")
 

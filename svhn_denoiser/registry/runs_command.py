@@ -1,4 +1,4 @@
-"""`svhn-denoiser runs`: what was recorded of trainings."""
+"""`svhn-denoiser runs`: bring the store up to date."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -22,7 +22,12 @@ def _runs() -> None:
 
 @app.command("sync")
 def runs_sync(as_json: AsJson = False) -> None:
-    """Send MLflow what trainings could not record while it was away."""
+    """Bring MLflow up to date with this checkout.
+
+    Sends what trainings could not record while MLflow was away, and registers the model in models/ if it is not known
+    there: one that was trained elsewhere, and that `dvc pull` brought.
+    """
+    from svhn_denoiser.registry.catching_up import catch_up
     from svhn_denoiser.tracking import outbox
     from svhn_denoiser.tracking.store import REFUSALS, connect, impatience, in_words
 
@@ -39,12 +44,16 @@ def runs_sync(as_json: AsJson = False) -> None:
                 sent.append(unsent.send(store.client))
         except REFUSALS as error:
             kept.append(f"run {unsent.run_id}: {in_words(error)} It stays in {unsent.file}.")
+    registered, said = (None, "") if kept else catch_up(store)
     if as_json:
-        print_json({"store": store.name, "sent": [asdict(one) for one in sent], "kept": kept, "elsewhere": elsewhere})
+        result = {"store": store.name, "sent": [asdict(one) for one in sent], "kept": kept, "elsewhere": elsewhere}
+        print_json({**result, "registered": registered})
     else:
         typer.echo(_in_words(store.name, sent))
         for other in sorted(set(elsewhere)):
             typer.echo(f"{elsewhere.count(other)} waiting for {other}: set MLFLOW_TRACKING_URI to send there")
+        if said:
+            typer.echo(said)
     if kept:
         raise DenoiserError(f"{store.name}: does not take all: {' '.join(kept)}")
 
