@@ -43,17 +43,14 @@ def ui(
 
 
 def _store() -> "Store":
+    from svhn_denoiser.tracking.location import EXPERIMENT
     from svhn_denoiser.tracking.store import connect
 
-    try:
-        return connect()
-    except DenoiserError:
-        # who may not make an experiment, or write here, may still read
-        with suppress(DenoiserError):
-            store = connect(create=False)
-            if store.experiment_id:
-                return store
-        raise
+    # who may only read looks at what is there, too
+    store = connect(create=False)
+    if not store.experiment_id:
+        raise DenoiserError(f"{store.name}: there is no experiment {EXPERIMENT} yet. `dvc repro` makes it.")
+    return store
 
 
 def _saved(store: "Store") -> bool:

@@ -5,11 +5,14 @@ import re
 import socket
 from typing import Any
 
+import pytest
+
 from svhn_denoiser.dotted import as_text, flat
+from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
 from svhn_denoiser.tracking import views
 from svhn_denoiser.tracking.store import Store, connect
-from tests.command_line import program
+from tests.command_line import invoke, program
 from tests.example_settings import changed
 
 
@@ -68,7 +71,9 @@ def test_a_view_stays_within_what_a_tag_holds_whatever_differs(store_folder, set
     assert len([c for c in saved(store, views.TABLE)["selectedColumns"] if c.startswith("params.")]) == 12
 
 
-def test_on_a_server_nothing_is_started_and_the_addresses_are_its_own(server, tmp_path):
+def test_on_a_server_nothing_is_started_and_the_addresses_are_its_own(server, repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    connect()
     done = program("ui", "--no-browser", folder=tmp_path, MLFLOW_TRACKING_URI=server)
     assert done.returncode == 0, done.stderr
     assert re.search(rf"{server}/#/experiments/\d+/runs\?.*viewStateShareKey={views.TABLE}", done.stdout)
@@ -95,7 +100,14 @@ def test_who_may_not_write_gets_the_plain_page_and_one_line_why(store_folder, se
     assert address == f"http://somewhere/#/experiments/{store.experiment_id}/runs?workflowType=machine_learning"
 
 
+def test_without_a_store_nothing_is_made_and_the_message_says_what_makes_one(repository):
+    with pytest.raises(DenoiserError, match="no MLflow store there yet"):
+        invoke("ui", "--no-browser")
+    assert not list(repository.glob("mlflow.db*"))
+
+
 def test_a_port_that_is_taken_is_one_message(store_folder):
+    connect()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,0 +1,1 @@
+"""What logging to MLflow costs a training: the same training with and without it."""
