@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.page import ROOT, facts_table, machine, summary, table
 from svhn_denoiser import noise, params
 from svhn_denoiser.files import write_text
-from svhn_denoiser.pairs import Pairs, as_bytes, as_float
+from svhn_denoiser.pairs import Pairs, Split, as_bytes, as_float
 from svhn_denoiser.params import Params
 from svhn_denoiser.paths import PARAMS
 from svhn_denoiser.sources.synthetic import draw
@@ -126,7 +126,8 @@ def _seconds(settings: Params, train: Pairs, validation: Pairs, *, logged: bool)
 
 def _pairs(settings: Params, count: int) -> tuple[Pairs, Pairs]:
     found = []
-    for split, number in (("train", count), ("validation", max(1, count // _VALIDATION))):
+    counts: dict[Split, int] = {"train": count, "validation": max(1, count // _VALIDATION)}
+    for split, number in counts.items():
         # a stream of drawn pictures of its own
         clean, digits = draw(number, settings.seed, "train" if split == "train" else "test")
         noisy = as_bytes(
