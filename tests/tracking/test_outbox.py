@@ -82,7 +82,7 @@ def test_a_server_that_dies_in_a_training_costs_nothing(
         connect()
     mortal.start()
     sent = {"run_id": run.run_id, "points": 6, "pictures": 1, "ended": "FINISHED"}
-    assert _sync() == {"store": mortal.address, "sent": [sent], "kept": [], "elsewhere": []}
+    assert _sync() == {"store": mortal.address, "sent": [sent], "kept": [], "elsewhere": [], "registered": None}
     assert _sync()["sent"] == []
     found = connect().client.get_run(run.run_id)
     assert found.info.status == "FINISHED"
@@ -195,7 +195,8 @@ def test_what_waits_for_another_store_waits_on(
     away.clear()
     (store_folder / "other.db").write_bytes(empty_database.read_bytes())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///other.db")
-    assert _sync() == {"store": "sqlite:///other.db", "sent": [], "kept": [], "elsewhere": ["sqlite:///mlflow.db"]}
+    waits = {"store": "sqlite:///other.db", "sent": [], "kept": [], "elsewhere": ["sqlite:///mlflow.db"]}
+    assert _sync() == {**waits, "registered": None}
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
     assert (
         CliRunner().invoke(app, ["runs", "sync"]).stdout
