@@ -9,8 +9,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from svhn_denoiser.credentials import masked
 
 
@@ -53,6 +51,9 @@ def front_matter(fields: Mapping[str, Any]) -> str:
     Args:
         fields: text, numbers, lists and mappings, in the order in which they stand there.
     """
+    # the light installation, which has none of it, reads this file too
+    from ruamel.yaml import YAML
+
     yaml = YAML()
     yaml.default_flow_style = False
     yaml.width = 4096

@@ -54,6 +54,7 @@ SILENT = (
     "SECURITY.md",
     "benchmarks/",
     "data/README.md",
+    "deploy/",
     "docs/",
     "dvc.lock",
     "recipes.yaml",
@@ -64,6 +65,7 @@ SILENT = (
     "requirements/gpu.txt",
     "requirements/mutants.txt",
     "requirements/s3.txt",
+    "requirements/server.txt",
     "tests/",
 )
 

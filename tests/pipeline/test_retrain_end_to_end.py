@@ -256,7 +256,8 @@ def test_a_pull_request_is_trained_and_reported_and_promoted_only_when_it_is_mer
     assert (merged.code, merged.ran) == (0, ["register"])
     assert merged.result["stages"]["train"] == "restored"
     assert world.champion() == merged.result["version"] == max(versions) + 1
-    assert world.versions()[merged.result["version"]]["restored_from"] == better.result["run_id"]
+    stand_in = world.registry.get_model_version("svhn-denoiser", str(merged.result["version"])).run_id
+    assert world.registry.get_run(stand_in).data.tags["restored_from"] == better.result["run_id"]
 
 
 def test_a_change_of_one_line_in_the_evaluation_evaluates_only(
