@@ -40,6 +40,8 @@ def refusal(error: BaseException) -> str | None:
         return f"it asks who you are. Set {USERNAME} and {PASSWORD}, or {TOKEN}."
     if code == 401:
         return f"it does not let {user} in. The password or token is wrong, or expired: look at {told}."
+    if code == 403 and "Invalid Host header" in str(error):
+        return "it does not answer to this name. Who runs it adds the name to MLFLOW_SERVER_ALLOWED_HOSTS."
     if code == 403:
         return (
             f"{user} may not do this: it needs {_wanted(str(error))}. Who has MANAGE there can give it; "

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from typer.testing import CliRunner
 
 from svhn_denoiser.cli import app
@@ -18,6 +21,7 @@ from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.params import Params
 from svhn_denoiser.registry import promotion, versions
 from svhn_denoiser.retraining import registry_access
+from svhn_denoiser.tracking import rights
 from svhn_denoiser.tracking import store as store_module
 from svhn_denoiser.tracking.store import Store, connect
 from svhn_denoiser.tracking.training_run import training_run
@@ -109,6 +113,15 @@ def test_a_wrong_password_and_none_each_have_their_remedy(any_store: AnyStore, m
         monkeypatch.delenv(name)
     with pytest.raises(DenoiserError, match=r"it asks who you are\. Set MLFLOW_TRACKING_USERNAME and MLFLOW_"):
         connect()
+
+
+@ACCOUNTS
+def test_a_server_that_does_not_know_its_name_is_told_from_one_that_gives_no_right(any_store: AnyStore) -> None:
+    address = any_store.team.address
+    got = requests.get(f"{address}/api/2.0/mlflow/experiments/get", headers={"Host": "team.example.org"}, timeout=None)
+    assert got.status_code == 403
+    error = MlflowException(f"failed with error code 403 != 200. Response body: '{got.text}'", PERMISSION_DENIED)
+    assert rights.refusal(error).endswith("adds the name to MLFLOW_SERVER_ALLOWED_HOSTS.")
 
 
 @ACCOUNTS
