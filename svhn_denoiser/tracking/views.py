@@ -158,7 +158,8 @@ def addresses(store: Store, base: str, *, saved: bool) -> Iterator[tuple[str, st
     best = [run.info.run_id for run in scored_runs(store)[:_COMPARED]]
     if len(best) > 1:
         wanted = (quote(json.dumps(ids)) for ids in (best, [store.experiment_id]))
-        compared = f"{home}/compare-runs?{kind}&runs={next(wanted)}&experiments={next(wanted)}"
+        # in this order: MLflow looks for the runs at the very beginning
+        compared = f"{home}/compare-runs?runs={next(wanted)}&experiments={next(wanted)}&{kind}"
         yield f"the best {len(best)} compared", compared
     if store.client.search_registered_models(f"name='{EXPERIMENT}'", max_results=1):
         yield "versions of the model", f"{home}/models/{EXPERIMENT}?{kind}"
