@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from svhn_denoiser import params_command, program
+from svhn_denoiser.comparison.command import compare
 from svhn_denoiser.denoising.command import denoise
 from svhn_denoiser.denoising.export_command import export
 from svhn_denoiser.drift.command import drift
@@ -30,7 +31,7 @@ app.add_typer(params_command.app, name="params")
 app.add_typer(registry_command.app, name="registry")
 app.add_typer(runs_command.app, name="runs")
 app.add_typer(moving_command.app, name="store")
-for command in (retrain, drift, scores, ui, denoise, export):
+for command in (retrain, compare, drift, scores, ui, denoise, export):
     app.command()(command)
 
 

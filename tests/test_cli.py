@@ -76,6 +76,7 @@ class TestProgram:
             ["denoise", "--help"],
             ["scores", "--help"],
             ["drift", "--help"],
+            ["compare", "--help"],
         ],
         ids=" ".join,
     )

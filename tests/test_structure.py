@@ -17,6 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("retraining",),
+    ("comparison",),
     ("drift",),
     ("denoising",),
     ("moving",),
@@ -39,7 +40,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("params_words",),
     ("picture_files",),
     ("picture_depth", "picture_notes"),
-    ("git", "program", "terminal", "files", "paths", "dotted", "locks", "markdown"),
+    ("git", "program", "terminal", "files", "paths", "dotted", "locks", "markdown", "causes"),
     ("credentials",),
     ("errors", "crops"),
 )

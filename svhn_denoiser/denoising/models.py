@@ -65,7 +65,7 @@ def load(name: str | None, say: Callable[[str], None] = lambda _: None) -> Loade
         if name is None:
             chosen = _champion_if_any(Path(folder), say)
             return _shipped(say) if chosen is None else _loaded(chosen, say)
-        return _loaded(_chosen(name, Path(folder)), say)
+        return _loaded(named(name, Path(folder)), say)
 
 
 def file_of(name: str, folder: Path) -> tuple[Path, str]:
@@ -78,7 +78,7 @@ def file_of(name: str, folder: Path) -> tuple[Path, str]:
     Raises:
         DenoiserError: there is no such model.
     """
-    chosen = _chosen(name, folder)
+    chosen = named(name, folder)
     return chosen.file, chosen.name
 
 
@@ -92,7 +92,8 @@ def _champion_if_any(folder: Path, say: Callable[[str], None]) -> ChosenModel | 
         return None
 
 
-def _chosen(name: str, folder: Path) -> ChosenModel:
+def named(name: str, folder: Path) -> ChosenModel:
+    """A model's file by name, what to call it, and the noise it was trained for; otherwise as `file_of`."""
     if name == "shipped":
         file = SHIPPED
     elif name == "champion":
@@ -129,7 +130,7 @@ def _shipped(say: Callable[[str], None]) -> LoadedModel:
     if twin.exists() and openvino_installed():
         network = twin.load()
         return LoadedModel(_SHIPPED_NAME, network, network.runtime, parse(SHIPPED_NOISE), shipped=True)
-    return _loaded(_chosen("shipped", SHIPPED.parent), say)
+    return _loaded(named("shipped", SHIPPED.parent), say)
 
 
 def _loaded(chosen: ChosenModel, say: Callable[[str], None]) -> LoadedModel:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +96,27 @@ def bootstrap_interval(values: NDArray[np.float64], samples: int, seed: int) -> 
         (values,), np.mean, n_resamples=samples, batch=batch, method="percentile", rng=rng
     ).confidence_interval
     return float(interval.low), float(interval.high)
+
+
+class Difference(NamedTuple):
+    """Mean of paired differences, with the ends of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def paired_difference(before: NDArray[np.float64], after: NDArray[np.float64], samples: int, seed: int) -> Difference:
+    """How much more the second of two methods has on the same pictures, and how sure that is.
+
+    Args:
+        before: (N,), the first one's score of each picture.
+        after: (N,), the second one's.
+        samples: bootstrap samples.
+        seed: of the draws.
+    """
+    gains = after - before
+    return Difference(float(np.mean(gains)), *bootstrap_interval(gains, samples, seed))
 
 
 def joined(parts: list[Scores]) -> Scores:

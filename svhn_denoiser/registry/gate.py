@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from svhn_denoiser.evaluation.scores import Scores, bootstrap_interval
+from svhn_denoiser.evaluation.scores import Difference, Scores, paired_difference
 from svhn_denoiser.params import GateSettings
 
 # source of drawn house numbers, as params.yaml calls it
@@ -76,14 +76,6 @@ class _Check(NamedTuple):
     sentence: str
 
 
-class _Gain(NamedTuple):
-    """Mean of paired differences in dB, with the ends of its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
-
-
 def decide(
     settings: GateSettings,
     *,
@@ -120,7 +112,7 @@ def decide(
     if champion is None:
         checks.append(_Check(True, "There is no champion yet."))
         return Decision(*_verdict(checks), pictures, over_noisy)
-    gain = _psnr_gain(challenger, champion, samples, seed)
+    gain = paired_difference(champion.scores.psnr, challenger.psnr, samples, seed)
     ssim_gain = float(np.mean(challenger.ssim - champion.scores.ssim))
     checks += [
         _is_better(settings, gain, champion, pictures),
@@ -135,11 +127,6 @@ def decide(
     return Decision(promoted, reasons, pictures, over_noisy, gain.mean, gain.low, gain.high, ssim_gain)
 
 
-def _psnr_gain(challenger: Scores, champion: Rival, samples: int, seed: int) -> _Gain:
-    gains = challenger.psnr - champion.scores.psnr
-    return _Gain(float(np.mean(gains)), *bootstrap_interval(gains, samples, seed))
-
-
 # each comparison is written so that a NaN fails it
 
 
@@ -151,7 +138,7 @@ def _denoises(settings: GateSettings, challenger: Scores, over_noisy: float) -> 
     )
 
 
-def _is_better(settings: GateSettings, gain: _Gain, champion: Rival, pictures: int) -> _Check:
+def _is_better(settings: GateSettings, gain: Difference, champion: Rival, pictures: int) -> _Check:
     number = f" (version {champion.version})" if champion.is_champion else ""
     return _Check(
         gain.low > settings.min_psnr_gain,

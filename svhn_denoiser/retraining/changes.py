@@ -13,6 +13,7 @@ from svhn_denoiser.paths import DVC_LOCK, PARAMS, REGISTRATION
 from svhn_denoiser.retraining import checkout, registry_access, undo
 from svhn_denoiser.retraining.chosen_settings import Candidate
 from svhn_denoiser.retraining.pipeline import REGISTER, Pipeline, explained, within
+from svhn_denoiser.tracking.lineage import locked_settings
 
 _HOW = {"modified": "changed", "new": "is new", "deleted": "is gone"}
 
@@ -111,18 +112,6 @@ def of_settings(base: str | None, candidate: Candidate) -> dict[str, tuple[Any, 
     # what its results were made with, where that is recorded; params.yaml may be ahead of them
     before = flat(_tree(params or "")) | (locked_settings(lock) if lock else {})
     return differences(before, candidate.tree)
-
-
-def locked_settings(lock: str) -> dict[str, Any]:
-    """The settings that results were made with, by dotted name.
-
-    Args:
-        lock: the text of dvc.lock.
-    """
-    found: dict[str, Any] = {}
-    for stage in _tree(lock).get("stages", {}).values():
-        found |= flat(stage.get("params", {}).get(str(PARAMS), {}))
-    return found
 
 
 def _together(changes: Iterable[Mapping[str, list[str]]]) -> dict[str, list[str]]:

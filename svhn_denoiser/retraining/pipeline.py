@@ -19,7 +19,7 @@ from dvc.exceptions import CheckoutError, DvcException
 from dvc.repo import Repo
 from dvc.stage.cache import RunCacheNotSupported
 
-from svhn_denoiser.credentials import masked
+from svhn_denoiser.causes import reason
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.paths import DVC_LOCK
 from svhn_denoiser.retraining.output import StageOutput, on_standard_error
@@ -80,7 +80,7 @@ class Pipeline:
                 self.repo.stage_cache.pull(None)
         except Exception as error:  # each kind of remote raises errors of its own
             raise DenoiserError(
-                f"the DVC remote {self.remote} cannot be read: {_reason(error)} "
+                f"the DVC remote {self.remote} cannot be read: {reason(error)} "
                 f"Its credentials come from the environment: see docs/remote.md."
             ) from error
 
@@ -165,7 +165,7 @@ class Pipeline:
                 pull = self.remote is not None
                 done = self.repo.reproduce(names, single_item=True, pull=pull, force=force, run_env=theirs)
         except DvcException as error:
-            raise DenoiserError(self.output.error() or _reason(error)) from error
+            raise DenoiserError(self.output.error() or reason(error)) from error
         handled = {stage.addressing for stage in done}
         for name in names:
             if name in self.output.ran:
@@ -191,7 +191,7 @@ class Pipeline:
                     self.repo.stage_cache.push(None)
         except Exception as error:  # each kind of remote raises errors of its own
             raise DenoiserError(
-                f"the DVC remote {self.remote} takes nothing: {_reason(error)} What was trained is in this checkout's "
+                f"the DVC remote {self.remote} takes nothing: {reason(error)} What was trained is in this checkout's "
                 f"cache: the same command resumes from it. Credentials come from the environment: see docs/remote.md."
             ) from error
 
@@ -232,26 +232,13 @@ class Pipeline:
         except Exception as error:  # each kind of remote raises errors of its own
             if or_make:
                 return False
-            raise DenoiserError(f"the DVC remote {self.remote} broke off: {_reason(error)} Try again.") from error
+            raise DenoiserError(f"the DVC remote {self.remote} broke off: {reason(error)} Try again.") from error
         return True
 
 
 def within(dep: Any, out: Any) -> bool:
     """Whether a stage's dependency is, or lies in, another stage's output."""
     return bool(dep.fs_path == out.fs_path or dep.fs_path.startswith(out.fs_path + os.sep))
-
-
-def _reason(error: BaseException) -> str:
-    # DVC wraps what really happened
-    parts: list[str] = []
-    cause: BaseException | None = error
-    while cause is not None:
-        text = str(cause).strip() or type(cause).__name__
-        if not any(text in part for part in parts):
-            parts.append(text)
-        cause = cause.__cause__
-    text = masked(": ".join(parts))
-    return text if text.endswith(".") else f"{text}."
 
 
 @contextmanager
@@ -264,7 +251,7 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (DvcException, OSError, UnicodeEncodeError) as error:
-        text = _reason(error)
+        text = reason(error)
         remedy = f" {LOCK_REMEDY}" if f"{DVC_LOCK}' " in text else ""
         raise DenoiserError(_about_a_file(error) or f"DVC says: {text}{remedy}") from error
 

@@ -5,10 +5,12 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from svhn_denoiser.dotted import flat
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.git import git
 from svhn_denoiser.params import Params
@@ -76,6 +78,18 @@ def dvc_hash(path: Path, lock: Path = DVC_LOCK, *, seen_by: str | None = None) -
     except (YAMLError, ValueError, AttributeError, TypeError) as error:
         raise DenoiserError(f"{lock}: is damaged or has conflicts of a merge. {LOCK_REMEDY}") from error
     return str(found).removesuffix(".dir") if found else None
+
+
+def locked_settings(lock: str) -> dict[str, Any]:
+    """The settings that results were made with, by dotted name.
+
+    Args:
+        lock: the text of dvc.lock.
+    """
+    found: dict[str, Any] = {}
+    for stage in (YAML(typ="safe", pure=True).load(lock) or {}).get("stages", {}).values():
+        found |= flat(stage.get("params", {}).get(str(PARAMS), {}))
+    return found
 
 
 def params_hash(params: Params) -> str:

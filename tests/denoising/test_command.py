@@ -206,9 +206,9 @@ class TestWhichModel:
         file = repository / "models/denoiser.keras"
         file.touch()
         (repository / "reports/metrics.json").write_text('{"noise": {"kind": "poisson", "strength": 0.2}}')
-        assert models._chosen("models/denoiser.keras", repository).noise == "poisson 0.2"
+        assert models.named("models/denoiser.keras", repository).noise == "poisson 0.2"
         (repository / "other.keras").touch()
-        assert models._chosen("other.keras", repository).noise is None
+        assert models.named("other.keras", repository).noise is None
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,19 @@ def test_an_experiment_in_a_temporary_folder_is_compared_and_its_run_is_kept(cop
     assert "longer" in json.dumps(copy.json("dvc", "exp", "show"))
     difference = copy.json("dvc", "metrics", "diff", "main", "longer")
     assert difference["reports/metrics.json"]["denoised.psnr"]["diff"] != 0
+    of_dvc = {name: difference["reports/metrics.json"][f"denoised.{name}"] for name in ("psnr", "ssim")}
+    compared = copy.json("svhn-denoiser", "compare", "main", "longer", "--page", "page.html")
+    for name, both in of_dvc.items():
+        shown = (compared["A"][name], compared["B"][name], compared["difference"][name]["mean"])
+        assert shown == pytest.approx((both["old"], both["new"], both["diff"]), abs=1e-6)
+    assert compared["settings"] == {"train.epochs": ["2", "3"]}
+    assert compared["notes"] == []
+    assert (copy.folder / "page.html").stat().st_size < 3_000_000
+    # the experiment registered its model: the same one, and the same figures as in MLflow
+    registered = copy.json("svhn-denoiser", "compare", "longer", "champion", "--pictures", "8")
+    assert registered["same"]
+    assert registered["B"]["recorded"]["psnr"] == pytest.approx(of_dvc["psnr"]["new"])
+    assert registered["settings"] == {}
     copy.run("dvc", "plots", "diff", "main", "longer")
     page = (copy.folder / "dvc_plots" / "index.html").read_text()
     for title in ("Validation PSNR", "Training loss", "PSNR over noise levels", "best.png"):

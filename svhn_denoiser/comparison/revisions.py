@@ -1,0 +1,176 @@
+"""Models of git revisions, of DVC's experiments and of the working folder: each with the settings that made it."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from svhn_denoiser.causes import reason
+from svhn_denoiser.comparison.side import Side
+from svhn_denoiser.dotted import as_text, flat
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import sha256_of
+from svhn_denoiser.git import git
+from svhn_denoiser.noise import in_words
+from svhn_denoiser.params import parse
+from svhn_denoiser.paths import DVC_LOCK, METRICS, MODEL, NOISY, PARAMS, RUN
+from svhn_denoiser.tracking.lineage import dvc_hash, locked_settings
+from svhn_denoiser.tracking.location import repository_root
+
+_EXPERIMENTS = "refs/exps/"
+
+
+def commit_of(name: str) -> str | None:
+    """The commit that a branch, a tag, a commit's id or the name of a DVC experiment stands for; None for neither.
+
+    Raises:
+        DenoiserError: several experiments have that name.
+    """
+    if name.startswith("-"):
+        return None
+    try:
+        return git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    except DenoiserError:
+        pass
+    try:
+        lines = git("for-each-ref", "--format=%(objectname) %(refname)", _EXPERIMENTS).splitlines()
+    except DenoiserError:
+        return None
+    # refs/exps/12/34567…/NAME: the name may hold no slash, and DVC's own marks are less deep
+    refs = [line.split(" ", 1) for line in lines]
+    found = {commit for commit, ref in refs if ref.count("/") == 4 and ref.rpartition("/")[2] == name}
+    if len(found) > 1:
+        raise DenoiserError(
+            f"{name}: {len(found)} DVC experiments have that name. Give the commit: {', '.join(sorted(found))}."
+        )
+    return next(iter(found), None)
+
+
+def of_commit(asked: str, commit: str, folder: Path) -> Side:
+    """The model that a commit's pipeline made, from DVC's cache or its remote.
+
+    Args:
+        asked: the name that was given.
+        commit: its whole id.
+        folder: where the model is put.
+
+    Raises:
+        DenoiserError: the commit has no model, or neither cache nor remote gives it.
+    """
+    file = folder / MODEL.name
+    _fetch(asked, commit, file)
+
+    def read(path: Path) -> str | None:
+        # what git has is read through DVC, too
+        return _read(commit, path)
+
+    lock = _read(commit, DVC_LOCK)
+    locked = folder / DVC_LOCK.name
+    locked.write_text(lock or "", encoding="utf-8")
+    name = commit[:9] if commit.startswith(asked) else f"{asked} ({commit[:9]})"
+    date = git("show", "--no-patch", "--format=%cI", commit)
+    return _described(asked, name, file, read, locked, {"commit": commit, "date": date})
+
+
+def of_working_folder(asked: str) -> Side:
+    """The model that lies in models/ of this repository, with what lies beside it.
+
+    Raises:
+        DenoiserError: there is none.
+    """
+    root = repository_root()
+    if not (root / MODEL).is_file():
+        raise DenoiserError(f"{asked}: there is no {MODEL} here. `dvc repro` makes it, `dvc pull` fetches it.")
+
+    def read(path: Path) -> str | None:
+        return (root / path).read_text(encoding="utf-8") if (root / path).is_file() else None
+
+    return _described(asked, f"the working folder's {MODEL}", root / MODEL, read, root / DVC_LOCK, {})
+
+
+def _described(
+    asked: str, name: str, file: Path, read: Callable[[Path], str | None], lock: Path, facts: dict[str, str]
+) -> Side:
+    settings = _settings(read(PARAMS), lock)
+    metrics, run = _json(read(METRICS)), _json(read(RUN))
+    scores = metrics.get("denoised", {})
+    known = {
+        "run": run.get("run_id"),
+        "network": settings.get("train.network"),
+        "data": settings.get("download.source"),
+    }
+    return Side(
+        asked=asked,
+        name=name,
+        file=file,
+        sha256=sha256_of(file),
+        noise=_noise(settings),
+        facts=facts | {key: str(value) for key, value in known.items() if value},
+        settings={key: as_text(value) for key, value in settings.items()} or None,
+        recorded={key: float(scores[key]) for key in ("psnr", "ssim") if key in scores},
+        data_hash=dvc_hash(NOISY, lock, seen_by="train"),
+    )
+
+
+def _settings(params: str | None, lock: Path) -> dict[str, Any]:
+    try:
+        # typed, as runs record them: 30 is 30.0 where a number of seconds is meant
+        settings = flat(parse(params or "").model_dump(by_alias=True))
+    except DenoiserError:  # of a release that had other settings
+        settings = flat(_yaml(params))
+    # params.yaml may be ahead of the results; dvc.lock says what they were made with
+    locked = locked_settings(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
+    return settings | {key: value for key, value in locked.items() if settings.get(key) != value}
+
+
+def _noise(settings: Mapping[str, Any]) -> str | None:
+    kind, strength = settings.get("generate.noise.kind"), settings.get("generate.noise.strength")
+    if kind is None or strength is None:
+        return None
+    return in_words(kind, strength, settings.get("generate.noise.read_sigma"))
+
+
+def _fetch(asked: str, commit: str, file: Path) -> None:
+    import dvc.api
+
+    try:
+        with (
+            dvc.api.open(MODEL.as_posix(), repo=str(repository_root()), rev=commit, mode="rb") as model,
+            file.open("wb") as target,
+        ):
+            shutil.copyfileobj(model, target)
+    except Exception as error:  # DVC and each kind of remote raise errors of their own
+        raise DenoiserError(
+            f"{asked}: the {MODEL} of commit {commit[:9]} cannot be had: {reason(error)} Where it was trained "
+            f"elsewhere, `dvc push` there and `dvc fetch --all-commits` here bring it; where it never was, `dvc repro` "
+            f"in a checkout of that commit trains it."
+        ) from error
+
+
+def _read(commit: str, path: Path) -> str | None:
+    import dvc.api
+
+    try:
+        return str(dvc.api.read(path.as_posix(), repo=str(repository_root()), rev=commit))
+    except Exception:  # the commit is older than the file, or the remote has lost it
+        return None
+
+
+def _yaml(text: str | None) -> dict[str, Any]:
+    try:
+        tree = YAML(typ="safe", pure=True).load(text or "")
+    except YAMLError:
+        return {}
+    return tree if isinstance(tree, dict) else {}
+
+
+def _json(text: str | None) -> dict[str, Any]:
+    try:
+        tree = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return tree if isinstance(tree, dict) else {}
