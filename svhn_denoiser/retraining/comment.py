@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from svhn_denoiser.comparison.score_rows import INTERVAL, score_rows
 from svhn_denoiser.credentials import masked
 from svhn_denoiser.dotted import as_text
 from svhn_denoiser.markdown import code, one_line, table
@@ -23,7 +24,8 @@ _MOST_REASONS = 5
 
 def markdown(result: Result) -> str:
     """The whole text, in Markdown, short enough for a comment."""
-    parts = [f"### {headline(result)}", *_reasons(result), *_metrics(result), *_trials(result)]
+    parts = [f"### {headline(result)}", *_reasons(result), *_champion(result)]
+    parts += [*_metrics(result), *_trials(result)]
     parts += [*_settings(result), *_stages(result), *_notes(result), *_names(result)]
     return f"{MARKER}\n\n" + masked("\n\n".join(parts)) + "\n"
 
@@ -68,6 +70,17 @@ def headline(result: Result) -> str:
 def _reasons(result: Result) -> Iterable[str]:
     if result.reasons:
         yield "\n".join(f"- {one_line(reason)}" for reason in result.reasons)
+
+
+def _champion(result: Result) -> Iterable[str]:
+    """This model and the champion on the same pictures, as `svhn-denoiser compare` has them."""
+    gate, this = result.against_champion, (result.metrics or {}).get("denoised", {})
+    if not gate or not {"psnr", "ssim"} <= set(this):
+        return
+    gains = {"psnr": (gate["psnr_gain"], gate["psnr_gain_low"], gate["psnr_gain_high"]), "ssim": (gate["ssim_gain"],)}
+    champion = {score: this[score] - gain[0] for score, gain in gains.items()}
+    head = [f"{gate['pictures']:,} test pictures", f"champion (version {result.champion_before})", "this", INTERVAL]
+    yield table(head, list(score_rows(champion, this, gains)))
 
 
 def _metrics(result: Result) -> Iterable[str]:

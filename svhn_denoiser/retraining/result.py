@@ -69,6 +69,8 @@ class Result:
         run_id: of the training in MLflow.
         champion_before: version that was champion.
         champion_after: version that is champion now.
+        against_champion: what the gate measured against the champion: pictures, psnr_gain with both ends of its
+            interval, ssim_gain; None where there was no comparison.
         reasons: sentences: what the gate said, or why it came to no verdict.
         notes: sentences on what was done differently, and why.
         changes: why each stage had to be looked at, by stage.
@@ -89,6 +91,7 @@ class Result:
     run_id: str | None = None
     champion_before: int | None = None
     champion_after: int | None = None
+    against_champion: dict[str, Any] | None = None
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     changes: dict[str, list[str]] = field(default_factory=dict)

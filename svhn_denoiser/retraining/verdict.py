@@ -13,6 +13,8 @@ from svhn_denoiser.retraining.result import Outcome, Result
 
 # what is asked of reports/registration.json
 _NEEDED = {"version": float, "run_id": str, "promoted": bool, "reasons": list, "champion_after": object}
+# and what the gate measured, for the comment
+_MEASURED = ("pictures", "psnr_gain", "psnr_gain_low", "psnr_gain_high", "ssim_gain")
 
 
 def reach(pipeline: Pipeline, access: Access, result: Result, say: Callable[[str], None], *, changed: bool) -> None:
@@ -36,6 +38,8 @@ def reach(pipeline: Pipeline, access: Access, result: Result, say: Callable[[str
         answer = _register(pipeline, result, changed)
         result.version, result.run_id = answer["version"], answer["run_id"]
     result.champion_before, result.champion_after = answer["champion_before"], answer["champion_after"]
+    if result.stages.get(REGISTER) != "unchanged":
+        result.against_champion = _comparison(answer)
     result.outcome = _outcome(answer, result)
     # that a model is the champion's own, the outcome says
     own = result.is_champion and result.champion_before == result.version and result.stages[REGISTER] == "ran"
@@ -57,6 +61,13 @@ def _register(pipeline: Pipeline, result: Result, changed: bool) -> dict[str, An
         same = f"The results are the same as for version {answer['version']}."
         answer |= {"promoted": False, "reasons": [same, *answer["reasons"][-1:]] if answer.get("waiting") else [same]}
     return answer
+
+
+def _comparison(answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    measured = {name: answer.get(name) for name in _MEASURED}
+    # NaN is null in JSON
+    known = answer["champion_before"] is not None and None not in measured.values()
+    return measured if known else None
 
 
 def _outcome(answer: Mapping[str, Any], result: Result) -> Outcome:

@@ -92,6 +92,18 @@ def test_scores_settings_and_names_stand_in_tables_that_nothing_breaks() -> None
     assert "The test pictures are not those of before" in markdown(result)
 
 
+def test_this_and_the_champion_stand_beside_each_other_as_compare_has_them() -> None:
+    gate = {"pictures": 26032, "psnr_gain": 0.5, "psnr_gain_low": 0.4, "psnr_gain_high": 0.6, "ssim_gain": 0.01}
+    scores = {"denoised": {"psnr": 33.5, "ssim": 0.95}}
+    result = Result(Outcome.PROMOTED, champion_before=2, version=3, metrics=scores, against_champion=gate)
+    text = markdown(result)
+    assert "| 26,032 test pictures | champion (version 2) | this | difference (95 % interval) |" in text
+    assert "| PSNR (dB) | 33.00 | 33.50 | +0.500 (+0.400 to +0.600) |" in text
+    assert "| SSIM | 0.9400 | 0.9500 | +0.0100 |" in text
+    result.against_champion = None
+    assert "champion (version 2)" not in markdown(result)
+
+
 def test_it_stays_short_enough_for_a_comment() -> None:
     result = Result(Outcome.NOT_BETTER, changes={f"stage {n}": ["x" * 100] * 1000 for n in range(5)})
     result.params_changed = {f"setting.{number}": (0, "y" * 100) for number in range(1000)}
