@@ -42,6 +42,8 @@ def compare(a: First, b: Second, pictures: Pictures = None, page: Page = None, a
 
     The pictures are those of data/noisy here. Nothing is registered, and nothing of the repository changes.
     """
+    if page is not None:
+        _make_folder(page)
     with TemporaryDirectory() as folder, _progress() as advance:
         comparison, test = _compared(a, b, pictures, Path(folder), advance)
     if page is not None:
@@ -55,6 +57,14 @@ def compare(a: First, b: Second, pictures: Pictures = None, page: Page = None, a
     _print(comparison)
     if page is not None:
         typer.echo(f"page: {page}")
+
+
+def _make_folder(page: Path) -> None:
+    # before minutes of work
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DenoiserError(f"{page}: cannot be written: {error.strerror}. Choose another place.") from None
 
 
 def _compared(

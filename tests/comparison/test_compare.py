@@ -140,6 +140,8 @@ def test_what_cannot_be_found_is_one_clear_message(name: str, says: str, workpla
 def test_a_run_without_a_model_a_missing_store_and_missing_pairs_say_what_to_do(
     workplace: Path, models: dict[str, Path]
 ) -> None:
+    with pytest.raises(DenoiserError, match=r"params.yaml/page.html: cannot be written"):
+        invoke("compare", "1", "2", "--page", "params.yaml/page.html")
     store = connect()
     run = store.client.create_run(store.experiment_id).info.run_id
     store.client.set_tag(run, "network", "none")
