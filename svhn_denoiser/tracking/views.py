@@ -73,7 +73,7 @@ def write(store: Store) -> None:
 def refresh(store: Store) -> None:
     """Write the views after a registration, so that who opens a saved address sees what differs by now.
 
-    That takes 40 ms on a local store. A store that does not take it keeps the older columns: no reason to fail.
+    A store that does not take it keeps the older columns: no reason to fail.
     """
     with suppress(*REFUSALS):
         write(store)
