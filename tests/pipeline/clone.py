@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mlflow import MlflowClient
+
 from tests.example_settings import ROOT
 
 SMALL = {
@@ -49,6 +51,13 @@ class Clone:
         self.run("git", "config", "user.email", "test@localhost")
         self.commit("The working tree")
 
+    @classmethod
+    def at(cls, folder: Path) -> "Clone":
+        """One that is there already."""
+        clone = object.__new__(cls)
+        clone.folder = folder
+        return clone
+
     def json(self, *command: str) -> Any:
         """What a command prints as JSON, its warnings aside."""
         done = subprocess.run(
@@ -56,6 +65,14 @@ class Clone:
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    def read(self, name: str) -> Any:
+        """A JSON file of the clone."""
+        return json.loads((self.folder / name).read_text())
+
+    def mlflow(self) -> MlflowClient:
+        """A client of the clone's own store."""
+        return MlflowClient(f"sqlite:///{self.folder}/mlflow.db")
 
     def run(self, *command: str, expect: int = 0, **environment: str) -> str:
         """Run a command in the clone; its output, standard error included."""

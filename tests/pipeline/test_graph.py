@@ -4,7 +4,7 @@ import ast
 import os
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from svhn_denoiser import paths
 from tests.example_settings import ROOT
+from tests.pipeline.conftest import copied
 
 PACKAGE = "svhn_denoiser"
 GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -88,21 +89,22 @@ def other(value: object) -> object:
 
 
 @pytest.fixture(scope="module")
-def status(finished):
-    """What DVC says has changed in the clone, by stage: asked in this process, as there are many questions."""
+def asked(finished, tmp_path_factory) -> Iterator[tuple[Path, Callable[[], set[str]]]]:
+    """Settings to change, and what DVC says has changed, by stage: asked in this process, as there is much to ask."""
     from dvc.repo import Repo
 
+    clone = copied(finished, tmp_path_factory.mktemp("graph") / "clone")
     before = Path.cwd()
-    os.chdir(finished.folder)
+    os.chdir(clone.folder)
     try:
-        yield lambda: set(Repo(str(finished.folder)).status())
+        yield clone.folder / "params.yaml", lambda: set(Repo(str(clone.folder)).status())
     finally:
         os.chdir(before)
 
 
 @pytest.mark.parametrize("setting", [name for name, _ in leaves(PARAMS)])
-def test_changing_a_setting_changes_exactly_the_stages_that_use_it(setting, finished, status):
-    file = finished.folder / "params.yaml"
+def test_changing_a_setting_changes_exactly_the_stages_that_use_it(setting, asked):
+    file, status = asked
     text = file.read_text()
     yaml = YAML()
     tree = yaml.load(text)
@@ -116,6 +118,10 @@ def test_changing_a_setting_changes_exactly_the_stages_that_use_it(setting, fini
         assert status() == stages_of(setting)
     finally:
         file.write_text(text)
+
+
+def test_without_a_change_no_stage_has_changed(asked):
+    _, status = asked
     assert status() == set()
 
 

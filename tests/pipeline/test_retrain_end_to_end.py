@@ -276,8 +276,7 @@ def test_a_fork_without_credentials_reports_and_changes_nothing(world: World, fi
     before = world.champion(), world.versions(), world.runs(), stored(world)
     fork = world.folder / "fork"
     subprocess.run(["git", "clone", "--quiet", str(world.folder / "origin.git"), str(fork)], check=True)
-    clone = object.__new__(Clone)
-    clone.folder = fork
+    clone = Clone.at(fork)
     evaluate_differently(clone, 3)
     secret = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "READERS_PASSWORD")
     environment = {key: value for key, value in world.environment().items() if key not in secret}
