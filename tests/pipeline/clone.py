@@ -58,6 +58,11 @@ class Clone:
         clone.folder = folder
         return clone
 
+    def copied(self, folder: Path) -> "Clone":
+        """A copy without the store: that holds the address of the artifacts, which a copy elsewhere would not find."""
+        shutil.copytree(self.folder, folder, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", "tmp"))
+        return self.at(folder)
+
     def json(self, *command: str) -> Any:
         """What a command prints as JSON, its warnings aside."""
         done = subprocess.run(

@@ -32,13 +32,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 @pytest.fixture
 def copy(finished: Clone, tmp_path: Path, empty_database: Path) -> Clone:
     """A copy of the finished clone with an empty store of its own, free to be changed."""
-    clone = copied(finished, tmp_path / "copy")
+    clone = finished.copied(tmp_path / "copy")
     # a fresh store takes seconds to make
     shutil.copy(empty_database, clone.folder / "mlflow.db")
     return clone
-
-
-def copied(clone: Clone, folder: Path) -> Clone:
-    """A copy without the store: that holds the address of the artifacts, which a copy elsewhere would not find."""
-    shutil.copytree(clone.folder, folder, ignore=shutil.ignore_patterns("mlflow.db*", "mlartifacts", "tmp"))
-    return Clone.at(folder)

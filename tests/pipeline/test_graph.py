@@ -12,7 +12,6 @@ from ruamel.yaml import YAML
 
 from svhn_denoiser import paths
 from tests.example_settings import ROOT
-from tests.pipeline.conftest import copied
 
 PACKAGE = "svhn_denoiser"
 GRAPH = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -93,7 +92,7 @@ def asked(finished, tmp_path_factory) -> Iterator[tuple[Path, Callable[[], set[s
     """Settings to change, and what DVC says has changed, by stage: asked in this process, as there is much to ask."""
     from dvc.repo import Repo
 
-    clone = copied(finished, tmp_path_factory.mktemp("graph") / "clone")
+    clone = finished.copied(tmp_path_factory.mktemp("graph") / "clone")
     before = Path.cwd()
     os.chdir(clone.folder)
     try:
