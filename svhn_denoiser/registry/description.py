@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from svhn_denoiser.paths import REPORT
 from svhn_denoiser.registry import card_file
 from svhn_denoiser.registry.events import GATE, NOBODY, REFUSED
-from svhn_denoiser.registry.versions import MODEL, Version, find
+from svhn_denoiser.registry.versions import MODEL, Version, came_after_another, find, versions
 from svhn_denoiser.tracking.runs import known_of_run, run_exists
 from svhn_denoiser.tracking.store import Store
 from svhn_denoiser.tracking.tags import SETTINGS
@@ -31,40 +31,43 @@ def describe(store: Store, number: int) -> None:
     """
     version = find(store, str(number))
     run = known_of_run(store, version.run_id)
-    store.client.update_model_version(MODEL, str(number), of_version(version, run))
+    line = of_version(version, run, first=_is_first(store, version))
+    store.client.update_model_version(MODEL, str(number), line)
     if run_exists(store, version.run_id):
-        store.client.set_tag(version.run_id, "mlflow.note.content", of_run(store.experiment_id, version, run))
+        store.client.set_tag(version.run_id, "mlflow.note.content", of_run(store.experiment_id, version, run, line))
         # a column of the table of runs
         store.client.set_tag(version.run_id, GATE, version.tags.get(GATE, "not asked"))
     card_file.show(store)
 
 
-def of_version(version: Version, run: Mapping[str, str]) -> str:
+def of_version(version: Version, run: Mapping[str, str], *, first: bool) -> str:
     """A line: "33.74 dB (+13.5), residual-unet, gaussian 0.1, official SVHN; champion in place of 1".
 
     Args:
         version: what its tags have; those of earlier releases have all of it.
         run: what `known_of_run` gives; empty where that is gone.
+        first: whether it is the first champion, where it is recorded that it replaced none.
     """
     tags = {**run, **version.tags}
     source = tags.get("data_source", "")
     known = [_scores(tags), tags.get("network"), tags.get("noise"), _SOURCES.get(source, source)]
-    fate = _fate(version)
-    return ", ".join(part for part in known if part) + (f"; {fate}" if fate else "")
+    fate = _fate(version, first)
+    return "; ".join(part for part in (", ".join(part for part in known if part), fate) if part)
 
 
-def of_run(experiment_id: str, version: Version, run: Mapping[str, str]) -> str:
+def of_run(experiment_id: str, version: Version, run: Mapping[str, str], line: str) -> str:
     """Markdown: the version's line, links to the report and the version, and the command that repeats the run.
 
     Args:
         experiment_id: of the run.
         version: the version that the run became.
         run: what `known_of_run` gives.
+        line: what `of_version` gives.
     """
     report = f"#/experiments/{experiment_id}/runs/{version.run_id}/artifacts/{REPORT.as_posix()}"
     page = f"#/models/{MODEL}/versions/{version.number}"
     lines = [
-        f"{of_version(version, run)}.",
+        f"{line}.",
         f"[Report]({report}) · [version {version.number}]({page})",
     ]
     command = repeating(run)
@@ -98,11 +101,18 @@ def _scores(tags: Mapping[str, str]) -> str:
     return f"{psnr:.2f} dB{over}"
 
 
-def _fate(version: Version) -> str:
+def _is_first(store: Store, version: Version) -> bool:
+    if version.promotion is None or version.promotion.other != NOBODY:
+        return False
+    return not came_after_another(version, {each.number: each for each in versions(store)})
+
+
+def _fate(version: Version, first: bool) -> str:
     if version.rollback is not None:
         return f"was champion, rolled back to {version.rollback.other}"
     if version.promotion is not None:
         over = version.promotion.other
-        return "first champion" if over == NOBODY else f"champion in place of {over}"
+        # one that was deleted, or lost its alias by hand, may have been champion before: nothing is said of that
+        return f"champion in place of {over}" if over != NOBODY else "first champion" if first else "champion"
     verdict = version.tags.get(GATE, "")
     return "refused by the gate" if verdict == REFUSED else verdict if verdict.startswith("would") else ""

@@ -3,7 +3,7 @@
 MLflow's aliases keep no history, so each promotion and rollback is recorded in a tag of the version.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from svhn_denoiser.errors import DenoiserError
@@ -11,7 +11,16 @@ from svhn_denoiser.registry import events
 from svhn_denoiser.registry.description import describe
 from svhn_denoiser.registry.events import GATE, NOBODY, PASSED, PROMOTED, ROLLED_BACK
 from svhn_denoiser.registry.turns import Claims, turn
-from svhn_denoiser.registry.versions import CHAMPION, MODEL, Version, champion, find, tag, versions
+from svhn_denoiser.registry.versions import (
+    CHAMPION,
+    MODEL,
+    Version,
+    came_after_another,
+    champion,
+    find,
+    tag,
+    versions,
+)
 from svhn_denoiser.tracking.store import Store
 
 # a tag of the model, with the number of the version that wants to be champion: on a server with accounts, EDIT deletes
@@ -92,7 +101,7 @@ def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
         number = left.promotion.other
         there = {version.number: version for version in versions(store)}
         if number == NOBODY:
-            if _had_a_champion_before(left, there):
+            if came_after_another(left, there):
                 raise DenoiserError(
                     f"version {left.number} replaced none: the alias or the version of the champion before it was "
                     f"deleted. {choose}"
@@ -110,14 +119,6 @@ def rollback(store: Store, *, by: str, reason: str) -> tuple[Version, Version]:
         store.client.set_registered_model_alias(MODEL, CHAMPION, number)
     describe(store, left.number)
     return find(store, str(left.number)), find(store, number)
-
-
-def _had_a_champion_before(version: Version, there: Mapping[int, Version]) -> bool:
-    # MLflow gives no number twice: one that is missing was deleted, and may have been the champion
-    if any(number not in there for number in range(1, version.number)):
-        return True
-    promoted = sorted((each.promotion.at, each.number) for each in there.values() if each.promotion)
-    return promoted[0][1] != version.number
 
 
 @contextmanager

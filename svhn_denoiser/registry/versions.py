@@ -128,6 +128,22 @@ def find(store: Store, name: str) -> Version:
     raise DenoiserError(f"{store.name}: {MODEL} has no version {name!r}; there are {there}.")
 
 
+def came_after_another(version: Version, there: Mapping[int, Version]) -> bool:
+    """Whether a version that was promoted where there was no champion is not the first champion after all.
+
+    True also where that is not known: a version before it was deleted, and may have been champion.
+
+    Args:
+        version: one that was promoted.
+        there: all versions by number, it among them.
+    """
+    # MLflow gives no number twice
+    if any(number not in there for number in range(1, version.number)):
+        return True
+    promoted = sorted((each.promotion.at, each.number) for each in there.values() if each.promotion)
+    return promoted[0][1] != version.number
+
+
 def add(store: Store, model: "keras.Model", *, sha256: str, run_id: str, tags: Mapping[str, str]) -> Version:
     """Log a model to its run and register it as `challenger`; once for each model.
 

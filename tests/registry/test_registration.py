@@ -1,5 +1,7 @@
 """A model becomes a version once, champion if it deserves it, and there is a way back."""
 
+import dataclasses
+import importlib
 import json
 import shutil
 import sys
@@ -174,6 +176,29 @@ class TestVersions:
                 else:
                     np.testing.assert_allclose(got.json()["predictions"], answer, atol=1e-4)
 
+    def test_programs_read_all_of_a_version_as_json(self, store: Store, version: Any) -> None:
+        one = version(psnr="30.5", noise="gaussian 0.1")
+        plain = one.as_dict()
+        none = {"waiting": False, "promotion": None, "rollback": None}
+        tags = {"noise": "gaussian 0.1", "sha256": one.run_id}
+        assert list(plain["tags"]) == sorted(tags)
+        assert plain == none | {
+            "version": 1,
+            "aliases": ["challenger"],
+            "run_id": one.run_id,
+            "created": one.created,
+            "psnr": 30.5,
+            "ssim": None,
+            "tags": tags,
+        }
+        promote(store, one)
+        promote(store, version())
+        promotion.rollback(store, by="me", reason="bad")
+        left = versions.find(store, "2").as_dict()
+        for event, other, reason in (("promotion", "1", "a test"), ("rollback", "1", "bad")):
+            assert (left[event]["other"], left[event]["reason"]) == (other, reason)
+        json.dumps(left)
+
     def test_the_same_bytes_make_one_version_whichever_run_made_them(
         self, store: Store, models: dict[str, Path]
     ) -> None:
@@ -218,9 +243,33 @@ class TestVersions:
     def test_a_model_that_is_not_there_cannot_be_fetched(self, store: Store, version: Any, tmp_path: Path) -> None:
         version()
         assert load_model(versions.fetch(store, "models:/svhn-denoiser@challenger", tmp_path / "a")) is not None
-        for uri in ("models:/svhn-denoiser@champion", "models:/other/1", "runs:/none/denoiser"):
-            with pytest.raises(DenoiserError, match=f"{uri}: cannot be fetched from {store.name}"):
+        for uri, why in (
+            ("models:/svhn-denoiser@champion", "alias champion not found"),
+            ("models:/other/1", "name=other"),
+            ("runs:/none/denoiser", "none"),
+        ):
+            with pytest.raises(DenoiserError, match=f"{uri}: cannot be fetched from {store.name}: .*{why}"):
                 versions.fetch(store, uri, tmp_path / "b")
+
+    def test_a_model_is_fetched_from_the_store_that_is_asked_whichever_was_reached_last(
+        self, store: Store, models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import mlflow
+
+        run = store.client.create_run(store.experiment_id).info.run_id
+        shutil.copy(models["blur"], tmp_path / "model.keras")
+        for name in ("model.keras", "note.txt"):
+            (tmp_path / name).touch()
+            store.client.log_artifact(run, str(tmp_path / name), name.partition(".")[0])
+        mlflow.set_tracking_uri("http://127.0.0.1:9")
+        assert load_model(versions.fetch(store, f"runs:/{run}/model", tmp_path / "a")) is not None
+        with pytest.raises(DenoiserError, match=rf"runs:/{run}/note: holds no Keras model\. Name one that"):
+            versions.fetch(store, f"runs:/{run}/note", tmp_path / "b")
+        # where the package for a kind of artifacts is not installed, MLflow ends in an import
+        elsewhere = dataclasses.replace(store, artifacts="gs://bucket/folder")
+        monkeypatch.setattr(versions, "download_artifacts", lambda **_: importlib.import_module("google.cloud.storage"))
+        with pytest.raises(DenoiserError, match=f"{store.name}: .*gs:.*google-cloud-storage"):
+            versions.fetch(elsewhere, "models:/svhn-denoiser/1", tmp_path / "c")
 
 
 class TestPromotion:
@@ -303,6 +352,7 @@ class TestPromotion:
     ) -> None:
         version()
         promote(store, version())
+        assert store.client.get_model_version(versions.MODEL, "2").description == "first champion"
         with pytest.raises(DenoiserError, match="version 2 is the first champion"):
             promotion.rollback(store, by="me", reason="bad")
         with any_store.by_hand():
@@ -311,6 +361,7 @@ class TestPromotion:
             else:
                 store.client.delete_model_version(versions.MODEL, "2")
         promote(store, version())
+        assert store.client.get_model_version(versions.MODEL, "3").description == "champion"
         with pytest.raises(DenoiserError, match=r"version \d replaced none: .* deleted\. Choose one of"):
             promotion.rollback(store, by="me", reason="bad")
 
@@ -395,6 +446,19 @@ class TestPromotion:
         (only,) = [version for version in versions.versions(store) if version.run_id == run]
         assert numbers == [only.number, only.number]
         assert versions.find(store, "challenger").number == only.number
+
+    def test_of_several_that_wait_none_is_taken_for_the_one(self, store: Store, version: Any) -> None:
+        with pytest.raises(DenoiserError) as none:
+            promotion.the_waiting(store)
+        name = "Name one: `svhn-denoiser registry promote VERSION`."
+        assert str(none.value) == f"{store.name}: no version waits to be promoted. {name}"
+        waits = {events.GATE: events.waits(None)}
+        version(**waits)
+        assert promotion.the_waiting(store).number == 1
+        version(**waits)
+        with pytest.raises(DenoiserError) as several:
+            promotion.the_waiting(store)
+        assert str(several.value) == f"{store.name}: the versions 2, 1 wait to be promoted. {name}"
 
     def test_the_champion_is_not_promoted_over_itself(self, store: Store, version: Any) -> None:
         promote(store, version())
