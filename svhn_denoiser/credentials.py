@@ -16,13 +16,26 @@ from urllib.parse import quote, quote_plus, unquote
 ADDRESS = "MLFLOW_TRACKING_URI"
 USERNAME, PASSWORD, TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
 
-_NAMES = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|API_?KEY|ACCESS_KEY|ACCOUNT_KEY|CONNECTION_STRING", re.I)
+_NAMES = re.compile(
+    r"PASSWORD|PASSWD|PASSPHRASE|(?:^|_)PASS(?:$|_)|_PWD$|SECRET|TOKEN|_PAT$|CREDENTIAL|API_?KEY|_KEY$|ACCESS_KEY|"
+    r"PRIVATE_KEY|_SAS$|WEBHOOK|CONNECTION_STRING",
+    re.I,
+)
+# variables with an address that may lack its scheme, as proxies do, and as a slip does
+_ADDRESSES = re.compile(r"(?:PROXY|URI|URL|ENDPOINT|DSN)$", re.I)
 _SCHEME = re.compile(r"\s*\w[\w+.-]*://")
 _PORT_AND_QUERY = re.compile(r":\d+(?:/[^?#]*)?\?[\w.-]+=")
 # up to the last @ before the path: a password may hold one itself; and, where what follows the colon is no port, up to
 # the last @ before a blank: a password may hold the path's slash, too
 _USER_OF_ADDRESS = re.compile(r"(\w://)(?:[^/?#\s]+|[^\s/?#@:]*:(?!\d+[/?#])\S*)@")
-_SIGNATURE_OF_ADDRESS = re.compile(r"([?&][\w-]*(?:sig|signature|token|key|secret|password)=)[^&\s]+", re.I)
+# what a path makes of an address that was given in the place of a file
+_USER_OF_PATH = re.compile(r"(\w\w:/)[^\s/?#@:]*:[^\s@]*@")
+_SIGNATURE_OF_ADDRESS = re.compile(
+    r"([?&#][\w-]*(?:sig|signature|token|key|secret|credential|password|passwd|pwd)=)[^&\s]+", re.I
+)
+# as the settings of a database have it, and as a request
+_SETTING = re.compile(r"((?:password|passwd|pwd)=)[^\s&;,'\"]+", re.I)
+_HEADER = re.compile(r"(authorization\W{1,4}(?:basic |bearer |token )?)[^\s'\"]+", re.I)
 
 # the value of a switch, such as `true`, is no secret, and must not be blanked out all over a text
 _SHORTEST = 6
@@ -39,7 +52,7 @@ def take_out() -> None:
     """
     address = os.environ.get(ADDRESS, "")
     user = user_of(address)
-    if not user or not address.lstrip().startswith(("http://", "https://")):
+    if not user or not address.lstrip().lower().startswith(("http://", "https://")):
         return
     _taken_out.add(user)
     os.environ[ADDRESS] = address.replace(f"{user}@", "", 1).strip()
@@ -55,11 +68,12 @@ def take_out() -> None:
 def masked(text: str) -> str:
     """A text without credentials.
 
-    These are the user of an address, the keys and signatures in its query, the values of environment variables whose
-    names say that they are secret, and the users of the addresses in all environment variables.
+    These are the user of an address, the keys and signatures in its query, what follows `password=` and
+    `Authorization:`, the values of environment variables whose names say that they are secret, and the users of the
+    addresses in all environment variables.
     """
     # an error may quote the user of the tracking server's address without the address around it
-    users = {user for value in os.environ.values() for user in _users(value)} | _taken_out
+    users = {user for name, value in os.environ.items() for user in _users_in(name, value)} | _taken_out
     for user in sorted(users, key=len, reverse=True):
         text = text.replace(f"{user}@", "")
     passwords = {part for user in users if ":" in user for part in _passwords(user)}
@@ -70,7 +84,10 @@ def masked(text: str) -> str:
     secrets = {form for value in values | passwords if len(value) >= _SHORTEST for form in _forms(value)}
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
-    return _SIGNATURE_OF_ADDRESS.sub(r"\1***", _USER_OF_ADDRESS.sub(r"\1", text))
+    text = _USER_OF_PATH.sub(r"\1", _USER_OF_ADDRESS.sub(r"\1", text))
+    for pattern in (_SIGNATURE_OF_ADDRESS, _SETTING, _HEADER):
+        text = pattern.sub(r"\1***", text)
+    return text
 
 
 def masked_leaves(content: Any) -> Any:
@@ -110,6 +127,15 @@ def _users(address: str) -> Iterator[str]:
         user, at, _ = part.rpartition("@")
         if at and user and (part is server or (":" in user and not _PORT_AND_QUERY.match(user, user.index(":")))):
             yield user
+
+
+def _users_in(name: str, value: str) -> Iterator[str]:
+    yield from _users(value)
+    if "@" in value and "://" not in value and _ADDRESSES.search(name):
+        # `me:password@host`, `//me:password@host` and `http:/me:password@host`
+        scheme, slash, rest = value.partition(":/")
+        bare = rest if slash and scheme.isalnum() else value
+        yield from (user for user in _users(f"http://{bare.strip().lstrip('/')}") if ":" in user)
 
 
 def _passwords(user: str) -> tuple[str, str]:

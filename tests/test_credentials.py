@@ -27,6 +27,7 @@ def no_address_in_the_environment(monkeypatch):
     ("address", "public"),
     [
         ("https://a:b@host:5000/prefix", "https://host:5000/prefix"),
+        ("HTTPS://a:b@host", "HTTPS://host"),
         ("https://token@host", "https://host"),
         ("https://me:p@ss@host/x", "https://host/x"),
         ("https://me:my password@host/x", "https://host/x"),
@@ -49,6 +50,14 @@ def test_an_address_is_shown_without_its_credentials(address, public):
         ("https://a:b@host and s3://k:s@bucket", "https://host and s3://bucket"),
         ("https://host: ask me@example.org", "https://host: ask me@example.org"),
         ("GET /blob?X-Amz-Signature=abc refused", "GET /blob?X-Amz-Signature=*** refused"),
+        ("https://host/cb#access_token=abc&state=1", "https://host/cb#access_token=***&state=1"),
+        ("?X-Amz-Credential=AKIA%2F2026&x=1&pwd=abc", "?X-Amz-Credential=***&x=1&pwd=***"),
+        ("host=db user=me password=hunter2 dbname=x", "host=db user=me password=*** dbname=x"),
+        ("{'Authorization': 'Bearer abc.def-g', 'Accept': '*'}", "{'Authorization': 'Bearer ***', 'Accept': '*'}"),
+        ("> authorization: Basic bWU6cHc=", "> authorization: Basic ***"),
+        ("https:/me:hunter2@host/a.png: no such file", "https:/host/a.png: no such file"),
+        ("C:/me:b@c.png and sqlite:////srv/me:x@y.db", "C:/me:b@c.png and sqlite:////srv/me:x@y.db"),
+        ("Basic settings: --set KEY=VALUE", "Basic settings: --set KEY=VALUE"),
     ],
 )
 def test_a_message_is_shown_without_the_credentials_of_its_addresses(text, shown):
@@ -60,6 +69,39 @@ def test_values_of_secret_variables_are_masked_and_switches_are_not(monkeypatch)
     monkeypatch.setenv("USE_TOKEN", "true")
     assert masked("key wJalrXUtnFEMI is not true") == "key *** is not true"
     assert masked_leaves({"wJalrXUtnFEMI": ["wJalrXUtnFEMI", 1, None]}) == {"wJalrXUtnFEMI": ["***", 1, None]}
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("MYSQL_PWD", "hunter22"),
+        ("DB_PASS", "hunter22"),
+        ("GPG_PASSPHRASE", "correct horse"),
+        ("AZURE_STORAGE_KEY", "abc/def+=="),
+        ("AZURE_STORAGE_SAS", "sv=2026&sp=r"),
+        ("GITHUB_PAT", "ghp_hunter22"),
+        ("DEPLOY_PRIVATE_KEY", "-----BEGIN\nhunter22"),
+        ("SLACK_WEBHOOK", "https://hooks.example.org/T0/hunter22"),
+    ],
+)
+def test_a_variable_says_by_its_name_that_it_is_secret(monkeypatch, name, secret):
+    monkeypatch.setenv(name, secret)
+    assert masked(f"it was {secret}!") == "it was ***!"
+
+
+def test_the_folder_one_is_in_is_no_secret(monkeypatch):
+    monkeypatch.setenv("PWD", "/home/somebody")
+    monkeypatch.setenv("OLDPWD", "/home/somebody")
+    assert masked("in /home/somebody") == "in /home/somebody"
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "MLFLOW_TRACKING_URI", "MLFLOW_S3_ENDPOINT_URL"])
+@pytest.mark.parametrize("start", ["", "//", "http:/", "http://"])
+def test_an_address_that_lacks_its_scheme_hides_its_password_too(monkeypatch, name, start):
+    monkeypatch.setenv(name, f"{start}me:hunter22@host:3128")
+    assert masked(f"{start}me:hunter22@host:3128 and hunter22") == f"{start}host:3128 and ***"
+    monkeypatch.setenv(name, "git@example.org:me/repository")
+    assert masked("git@example.org:me/repository") == "git@example.org:me/repository"
 
 
 def test_the_user_of_the_tracking_server_is_found_without_its_address(monkeypatch):
