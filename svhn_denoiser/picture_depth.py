@@ -109,6 +109,7 @@ def _joined(high: NDArray[np.uint8], low: NDArray[np.uint8]) -> NDArray[np.uint1
 def _with_rawmode(image: Any, path: Path, rawmode: str) -> NDArray[np.uint8]:
     again: Any
     with Image.open(path, formats=[image.format]) as again:
+        again.filename = ""  # see picture_files.opened
         again.tile = [
             tile._replace(args=rawmode if isinstance(tile.args, str) else (rawmode, *tile.args[1:]))
             for tile in again.tile

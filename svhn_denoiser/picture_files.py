@@ -5,9 +5,10 @@ knows others, and some of them are programs (it hands PostScript to Ghostscript)
 """
 
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,13 @@ SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffi
 
 # Pillow would refuse what is larger than 179 megapixels; here memory is what limits a picture's size
 Image.MAX_IMAGE_PIXELS = None
+# of odd metadata, as lines of code on the terminal: what can be read of it is kept
+warnings.filterwarnings("ignore", module=r"PIL\.")
 # of memory while a picture is read: Pillow's pixels, up to twice, and the array's
 _BYTES_A_PIXEL = {"1": 4, "L": 4, "P": 12, "I;16": 6}
 _MOST_BYTES_A_PIXEL = 24
+
+_SAMPLES = 277  # the tag of TIFF with the number of channels
 
 # a profile describes the values that it came with: those of other modes are converted
 _MODES_OF_PROFILES = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "F", "P", "PA", "RGB", "RGBA", "RGBa"}
@@ -74,6 +79,8 @@ class Picture:
         exif: EXIF as it is in the file, from "Exif" on or from its TIFF header on, but that it says: upright.
         xmp: XMP packet, likewise.
         dpi: dots an inch, across and down.
+        colours: what a PNG says of its colours besides a profile, such as its gamma: chunks by their names.
+        left_out: what else its file holds, in words; empty where there is nothing.
     """
 
     values: NDArray[Any]
@@ -84,6 +91,8 @@ class Picture:
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    colours: Mapping[bytes, bytes] = field(default_factory=dict)
+    left_out: str = ""
 
     @property
     def grey(self) -> bool:
@@ -148,6 +157,8 @@ def read(path: Path) -> Picture:
             exif=picture_notes.exif(image),
             xmp=picture_notes.xmp(image),
             dpi=picture_notes.dpi(image),
+            colours=picture_notes.colours_of_png(image),
+            left_out=_left_out(image, mode, values),
         )
 
 
@@ -165,6 +176,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
         # Pillow may have been built without one
         known = [name for name in FORMATS if name in Image.OPEN]
         with Image.open(path, formats=known) as image:
+            # Pillow 13 maps a TIFF file that it knows by its name into memory, and where the picture has to be turned
+            # on its side, it takes its width for its height
+            image.filename = ""
             _check_one(path, image)
             _check_memory(path, image)
             yield image
@@ -207,6 +221,14 @@ def _check_one(path: Path, image: Image.Image) -> None:
 def _reduced(image: Any, frame: int) -> bool:
     image.seek(frame)
     return bool(frame and int(image.tag_v2.get(254, 0)) & 1)
+
+
+def _left_out(image: Any, mode: str, values: NDArray[Any]) -> str:
+    if image.format == "MPO":
+        return f"all but the first of its {image.n_frames} pictures"
+    kept = 1 if values.ndim == 2 else values.shape[2]
+    samples = image.tag_v2.get(_SAMPLES, 1) if image.format == "TIFF" and mode != "CMYK" else kept
+    return f"what its {samples} channels hold besides colours and alpha" if samples > kept else ""
 
 
 def _check_memory(path: Path, image: Image.Image) -> None:

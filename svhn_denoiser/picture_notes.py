@@ -18,7 +18,8 @@ _DESCRIBING = {270, 271, 272, 305, 306, 315, 33432, 34665, 34853}
 def orientation(image: Image.Image) -> int:
     """How a loaded picture has to be turned to stand upright: 1 to 8, as EXIF numbers it; 1 is not at all."""
     # Pillow turns a TIFF file's picture itself while it loads
-    return 1 if image.format == "TIFF" else int(image.getexif().get(_ORIENTATION, 1))
+    turn = 1 if image.format == "TIFF" else image.getexif().get(_ORIENTATION, 1)
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
 
 
 def upright(values: NDArray[Any], turn: int) -> NDArray[Any]:
@@ -75,6 +76,23 @@ def dpi(image: Image.Image) -> tuple[float, float] | None:
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
     return (across, down) if 0 < across < np.inf and 0 < down < np.inf else None
+
+
+def colours_of_png(image: Image.Image) -> dict[bytes, bytes]:
+    """The chunks of a PNG that say which colours its numbers mean, but for the profile, by their names.
+
+    Args:
+        image: loaded; of other formats there are none.
+    """
+    about = image.info if image.format == "PNG" else {}
+    chunks: dict[bytes, bytes] = {}
+    if len(about.get("chromaticity", ())) == 8:
+        chunks[b"cHRM"] = struct.pack(">8I", *(round(value * 100_000) for value in about["chromaticity"]))
+    if "gamma" in about:
+        chunks[b"gAMA"] = struct.pack(">I", round(about["gamma"] * 100_000))
+    if "srgb" in about:
+        chunks[b"sRGB"] = bytes([about["srgb"]])
+    return chunks
 
 
 def _said_upright(content: bytes) -> bytes:

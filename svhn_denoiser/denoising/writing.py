@@ -1,6 +1,7 @@
 """Write a denoised picture: its format, depth and metadata as they were."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def write(
     """
     _check(into, picture)
     stored, notes = _stored(values, into)
-    notes += _lost_in_reading(picture)
+    notes += _lost_in_reading(picture) + _other_colours(picture, into)
     about: dict[str, Any] = {"icc_profile": picture.icc, "exif": picture.exif, "xmp": picture.xmp, "dpi": picture.dpi}
     if strip:
         about |= {"exif": None, "xmp": None}
@@ -57,7 +58,7 @@ def write(
         if into == "TIFF":
             tiff.write(unfinished, stored, **about)
         elif into == "PNG":
-            _write_png(unfinished, stored, about)
+            _write_png(unfinished, stored, about, picture.colours)
         elif into == "JPEG":
             Image.fromarray(stored).save(unfinished, "JPEG", quality=_QUALITY, subsampling=0, **about)
         else:
@@ -99,13 +100,25 @@ def _lost_in_reading(picture: Picture) -> list[str]:
         return [f"its {picture.bits} bits a channel were read as {picture.values.dtype.itemsize * 8}"]
     if picture.mode == "CMYK":
         return ["its CMYK colours became RGB, without a profile"]
-    return []
+    return [f"{picture.left_out} was left out"] if picture.left_out else []
 
 
-def _write_png(file: Path, values: NDArray[Any], about: dict[str, Any]) -> None:
+def _other_colours(picture: Picture, into: str) -> list[str]:
+    gamma = picture.colours.get(b"gAMA")
+    if into == "PNG" or gamma is None or picture.icc or b"sRGB" in picture.colours:
+        return []
+    value = int.from_bytes(gamma, "big") / 100_000
+    # what sRGB has, within what a screen shows
+    return [] if abs(value - 1 / 2.2) < 0.02 else [f"its gamma of {value:g} was left out: {into} has no place for it"]
+
+
+def _write_png(file: Path, values: NDArray[Any], about: dict[str, Any], colours: Mapping[bytes, bytes]) -> None:
+    info = PngImagePlugin.PngInfo()
+    for name, content in colours.items():
+        info.add(name, content)
     if xmp := about.pop("xmp", None):
-        about["pnginfo"] = PngImagePlugin.PngInfo()
-        about["pnginfo"].add_itxt(_XMP, xmp.decode("utf-8", "replace"))
+        info.add_itxt(_XMP, xmp.decode("utf-8", "replace"))
+    about["pnginfo"] = info
     if values.dtype == np.uint16:
         deep_png.write(file, values, **about)
     else:

@@ -18,6 +18,7 @@ from svhn_denoiser.denoising.flow import Result, Settings, denoise_files
 from svhn_denoiser.denoising.jobs import plan
 from svhn_denoiser.denoising.tiff import write as write_tiff
 from svhn_denoiser.picture_files import FORMATS, Picture, read
+from svhn_denoiser.picture_notes import upright
 from tests.made_pictures import chunk, png, postscript
 
 _RNG = np.random.default_rng(11)
@@ -245,6 +246,47 @@ class TestWhatAFileSays:
         assert written.size == ((6, 9) if turn > 4 else (9, 6))
         assert np.abs(np.asarray(written, float) - halved(upright)).mean() < 3
 
+    @pytest.mark.parametrize("turn", range(1, 9))
+    def test_so_does_a_tiff_however_it_is_stored(self, turn: int, tmp_path: Path) -> None:
+        alpha = {"photometric": "rgb", "extrasamples": ["unassalpha"]}
+        kinds: list[tuple[NDArray[Any], dict[str, Any]]] = [
+            (noise(6, 9), {}),
+            (noise(6, 9, kind=np.uint16), {}),
+            (noise(6, 9, kind=np.uint16), {"compression": "zlib"}),
+            (noise(6, 9, 4), alpha),
+            (noise(6, 9, 2, kind=np.uint16), {**alpha, "photometric": "minisblack"}),
+            (_RNG.random((6, 9), np.float32), {}),
+        ]
+        for values, options in kinds:
+            tiff(values, extratags=[(274, 3, 1, turn, True)], **options)(tmp_path / "a.tif")
+            np.testing.assert_array_equal(read(tmp_path / "a.tif").values, upright(values, turn))
+
+    def test_an_orientation_that_is_no_number_is_none(self, tmp_path: Path) -> None:
+        values = noise(6, 9, 3)
+        for told in (b"\x02\0\x04\0\0\0abc\0", b"\x03\0\x01\0\0\0\x09\0\0\0", b"\x03\0\xff\xff\xff\xff\0\0\0\0"):
+            exif = b"II*\0\x08\0\0\0\x01\0\x12\x01" + told + bytes(4)
+            (tmp_path / "a.png").write_bytes(png(values.astype(np.uint16), before=chunk(b"eXIf", exif)))
+            np.testing.assert_array_equal(read(tmp_path / "a.png").values, values)
+
+    @pytest.mark.parametrize("deep", [False, True])
+    def test_a_png_keeps_what_its_numbers_mean(self, deep: bool, tmp_path: Path) -> None:
+        about = {b"cHRM": bytes(range(32)), b"gAMA": (100_000).to_bytes(4, "big"), b"sRGB": b"\2"}
+        values = noise(6, 9, 3, kind=np.uint16)
+        content = png(values, before=b"".join(chunk(*each) for each in about.items()))
+        if not deep:
+            made = io.BytesIO()
+            Image.fromarray(noise(*COLOUR)).save(made, "PNG")
+            whole, said = made.getvalue(), b"".join(chunk(*each) for each in about.items())
+            content = whole[:33] + said + whole[33:]
+        (tmp_path / "a.png").write_bytes(content)
+        (result,) = run(tmp_path, "a.png").values()
+        assert result.target is not None
+        written = result.target.read_bytes()
+        assert all(chunk(*each) in written for each in about.items())
+        (tmp_path / "a.png").write_bytes(content.replace(chunk(b"sRGB", b"\2"), b""))
+        (result,) = run(tmp_path, "a.png", into="webp").values()
+        assert result.notes[-1] == "its gamma of 1 was left out: WEBP has no place for it"
+
     @pytest.mark.parametrize("strip", [False, True])
     @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "deep.png", "deep.tif"])
     def test_metadata_is_kept_and_left_out_if_asked(self, name: str, strip: bool, tmp_path: Path) -> None:
@@ -301,6 +343,11 @@ class TestWhatAFileSays:
         assert results["deep.png"].notes == ("its 16 bits a channel became 8: JPEG has no more",)
         assert results["ink.jpg"].notes == ("its CMYK colours became RGB, without a profile",)
         assert "too long for JPEG" in results["long.png"].notes[0]
+        frames(kind="MPO", count=2)(tmp_path / "both eyes.jpg")
+        tiff(noise(6, 9, 5), photometric="rgb")(tmp_path / "infrared.tif")
+        results = run(tmp_path, "both eyes.jpg", "infrared.tif")
+        assert results["both eyes.jpg"].notes == ("all but the first of its 2 pictures was left out",)
+        assert results["infrared.tif"].notes == ("what its 5 channels hold besides colours and alpha was left out",)
         (old,) = run(tmp_path, "old.bmp").values()
         assert old.notes == ("BMP is not written here: it became PNG",)
 
