@@ -210,7 +210,8 @@ def parse(text: str, name: str = "params.yaml") -> Params:
         where = f"{name}, line {mark.line + 1}" if mark else name
         problem = (error.problem or "cannot be read").replace("\n", " ")
         raise DenoiserError(f"{where}: is not valid YAML: {problem}") from None
-    except YAMLError as error:
+    # a number of 5,000 digits, a list in a list in a list, a list for a key
+    except (YAMLError, ValueError, TypeError, RecursionError) as error:
         raise DenoiserError(f"{name}: is not valid YAML: {error}") from None
     if not isinstance(tree, dict):
         found = "is empty" if tree is None else f"holds a {type(tree).__name__}"

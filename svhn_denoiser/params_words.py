@@ -1,6 +1,7 @@
 """What is wrong with a setting, in words: which, its value, what is allowed, and what may have been meant."""
 
 import difflib
+import itertools
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,6 +11,9 @@ from svhn_denoiser.dotted import as_text
 
 # pydantic puts the name of the branch into the path of an error in `X | None`
 _UNION_TAGS = {"float", "int", "constrained-float", "constrained-int"}
+
+# entries and levels of a value that an error shows
+_SHOWN, _DEEPEST = 20, 2
 
 
 def dotted_name(loc: tuple[int | str, ...]) -> str:
@@ -32,8 +36,18 @@ def explain(detail: ErrorDetails, settings: type[BaseModel]) -> str:
 
 def show(value: Any) -> str:
     """A value as it stands in an error; a long one is cut."""
-    text = repr(value) if isinstance(value, str | float) else as_text(value)
+    text = repr(value) if isinstance(value, str | float) else as_text(_beginning(value))
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _beginning(value: Any, depth: int = 0) -> Any:
+    # aliases of YAML make a list of ten million million entries in a hundred bytes, or one that holds itself
+    if isinstance(value, dict):
+        value = dict(itertools.islice(value.items(), _SHOWN))
+        return {str(key): "..." if depth == _DEEPEST else _beginning(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, list):
+        return ["..." if depth == _DEEPEST else _beginning(each, depth + 1) for each in value[:_SHOWN]]
+    return value
 
 
 def _did_you_mean(loc: tuple[int | str, ...], settings: type[BaseModel]) -> str:

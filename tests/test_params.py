@@ -155,6 +155,25 @@ def test_a_file_that_is_no_text_or_no_yaml_is_refused_by_name_and_line(tmp_path)
         params.load(path)
 
 
+@pytest.mark.parametrize(
+    "more",
+    ["x: " + "9" * 5000, "x: " + "[" * 3000 + "]" * 3000, "? [a]\n: 1", "? {a: 1}\n: 1", "1: 2"],
+    ids=["a long number", "many brackets", "a list for a key", "a tree for a key", "a number for a key"],
+)
+def test_odd_yaml_is_refused_in_words(more):
+    with pytest.raises(DenoiserError, match=r"^params\.yaml"):
+        params.parse(f"{TEXT}\n{more}\n")
+
+
+def test_a_value_that_aliases_make_endless_is_shown_by_its_beginning():
+    # each line has nine times the entries of the one before
+    lines = ["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30))]
+    refused = refusal("\n".join([*lines, "self: &self [*self]", TEXT]))
+    assert 'a0 = ["x"]: no such setting' in refused
+    assert 'self = [[["..."]]]: no such setting' in refused
+    assert max(map(len, refused.splitlines())) < 200
+
+
 def test_one_wrong_setting_is_counted_as_one():
     assert refusal(TEXT.replace("epochs: 30", "epochs: 0")).startswith(
         "params.yaml: 1 setting is wrong\n  train.epochs"
