@@ -78,6 +78,8 @@ shipped-model: $(READY)  ## the model that comes with the package, and its card,
 	@python -m benchmarks.shipped.card
 
 repro: $(READY)  ## run the pipeline with params.yaml: by default on the official SVHN
+	@# a disk that was full leaves an empty dvc.lock, which DVC refuses; its run cache has all that was recorded there
+	@[ ! -e dvc.lock ] || [ -s dvc.lock ] || git checkout --quiet HEAD -- dvc.lock 2>/dev/null || rm dvc.lock
 	@dvc repro
 
 retrain: $(READY)  ## train what changed, compare, promote what is better (options: RETRAIN="--set train.epochs=60")

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
@@ -27,6 +28,9 @@ _OF_THE_MACHINE = {
     errno.ENOMEM: "Close other programs, or take a machine with more memory.",
 }
 
+# bytes that DVC needs at the end of a stage: a full disk leaves an empty dvc.lock, which it then refuses to read
+_FOR_THE_RECORD = 1 << 20
+
 # set for a stage by a program that reports what the stage came to itself
 REPORTED = "SVHN_DENOISER_REPORTED"
 
@@ -40,7 +44,8 @@ def conclude(answer: str) -> None:
 def run(main: Callable[[], None]) -> NoReturn:
     """Run a stage and exit: 0 if it did its work, 1 on a `DenoiserError`, 130 if interrupted.
 
-    What the machine refuses (a full disk, a missing right) is an error for people, too. Any other exception is a bug
+    What the machine refuses (a full disk, a missing right) is an error for people, too; so is a disk on which DVC could
+    not record what the stage made. Any other exception is a bug
     and keeps its traceback. What is printed never fails for a character that the terminal does not have, and nothing
     on standard error shows a credential, whoever says it.
     """
@@ -48,6 +53,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     show_no_credentials()
     try:
         main()
+        _leave_room_for_dvc()
     except DenoiserError as error:
         _say(f"error: {error}")
         sys.exit(1)
@@ -66,6 +72,11 @@ def run(main: Callable[[], None]) -> NoReturn:
         _say(f"error: {where}{error.strerror}. {remedy}")
         sys.exit(1)
     sys.exit(0)
+
+
+def _leave_room_for_dvc() -> None:
+    if "DVC_STAGE" in os.environ and shutil.disk_usage(".").free < _FOR_THE_RECORD:
+        raise OSError(errno.ENOSPC, "the disk is too full for DVC to record this stage", "dvc.lock")
 
 
 def print_anything() -> None:

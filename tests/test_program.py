@@ -1,6 +1,7 @@
 """A program of this project ends with a sentence, and prints in any locale."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,40 @@ def test_what_the_machine_refuses_is_one_line(code, said):
     assert done.stderr.decode().startswith("error: ")
     assert said in done.stderr.decode()
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(("left", "code"), [(1 << 20, 0), ((1 << 20) - 1, 1)])
+def test_a_stage_ends_well_only_where_dvc_can_record_it(left, code):
+    full = f"import shutil; shutil.disk_usage = lambda path: shutil._ntuple_diskusage(2**40, 0, {left})"
+    assert run(full).returncode == 0, "no stage of DVC's"
+    done = run(full, DVC_STAGE="download")
+    assert done.returncode == code
+    assert done.stderr.decode().strip() == code * (
+        "error: dvc.lock: the disk is too full for DVC to record this stage. Make room there, and run the same command "
+        "again."
+    )
+
+
+def test_make_repro_takes_an_empty_dvc_lock_for_none(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    tools = tmp_path / ".venv/bin"
+    tools.mkdir(parents=True)
+    (tools / "dvc").write_text("#!/bin/sh\ncat dvc.lock || echo none\n")
+    (tools / "dvc").chmod(0o755)
+
+    def found(content):
+        (tmp_path / "dvc.lock").write_text(content)
+        # as if the environment were set up
+        make = ["make", "--silent", "--old-file=.venv/.ready", "repro"]
+        return subprocess.run(make, cwd=tmp_path, capture_output=True, check=True, text=True).stdout
+
+    assert found("stages: {}") == "stages: {}"
+    assert found("") == "none\n"
+    git = ["git", "-c", "user.name=me", "-c", "user.email=me@example.org", "-c", "commit.gpgsign=false"]
+    (tmp_path / "dvc.lock").write_text("committed")
+    for command in (["init", "-q"], ["add", "dvc.lock"], ["commit", "-q", "-m", "x"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+    assert found("") == "committed"
 
 
 def test_a_bug_keeps_its_traceback():

@@ -70,7 +70,8 @@ def of_commit(asked: str, commit: str, folder: Path) -> Side:
 
     lock = _read(commit, DVC_LOCK)
     locked = folder / DVC_LOCK.name
-    locked.write_text(lock or "", encoding="utf-8")
+    if lock:
+        locked.write_text(lock, encoding="utf-8")
     name = commit[:9] if commit.startswith(asked) else f"{asked} ({commit[:9]})"
     date = git("show", "--no-patch", "--format=%cI", commit)
     return _described(asked, name, file, read, locked, {"commit": commit, "date": date})

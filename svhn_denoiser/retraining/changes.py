@@ -7,8 +7,10 @@ from typing import Any
 from dvc.dependency import ParamsDependency
 from dvc.stage.loader import StageLoader
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from svhn_denoiser.dotted import as_text, differences, flat
+from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.paths import DVC_LOCK, PARAMS, REGISTRATION
 from svhn_denoiser.retraining import checkout, registry_access, undo
 from svhn_denoiser.retraining.chosen_settings import Candidate
@@ -95,7 +97,7 @@ def _since_base(
     pipeline: Pipeline, candidates: Sequence[Candidate], base: str | None, here: Sequence[dict[str, list[str]]]
 ) -> Iterator[dict[str, list[str]]]:
     # dvc.lock may be of an earlier run here, and a report compares everything with the base
-    lock = None if base is None else checkout.show(base, str(DVC_LOCK))
+    lock = None if base is None else _lock_of(base)
     for candidate, changes in zip(candidates, here, strict=True):
         if lock is None or lock == undo.text_after(DVC_LOCK):
             yield changes
@@ -108,9 +110,9 @@ def of_settings(base: str | None, candidate: Candidate) -> dict[str, tuple[Any, 
     """Old and new value of each setting that differs from what the base was trained with."""
     if base is None:
         return {}
-    lock, params = checkout.show(base, str(DVC_LOCK)), checkout.show(base, str(PARAMS))
+    lock, params = _lock_of(base), checkout.show(base, str(PARAMS))
     # what its results were made with, where that is recorded; params.yaml may be ahead of them
-    before = flat(_tree(params or "")) | (locked_settings(lock) if lock else {})
+    before = flat(_readable(params or "")) | (locked_settings(lock) if lock else {})
     return differences(before, candidate.tree)
 
 
@@ -156,6 +158,24 @@ def _lookup(tree: Mapping[str, Any], key: str) -> Any:
     for part in key.split("."):
         node = node.get(part) if isinstance(node, Mapping) else None
     return node
+
+
+def _lock_of(base: str) -> str | None:
+    # one that was committed with the conflicts of a merge records nothing
+    lock = checkout.show(base, str(DVC_LOCK))
+    try:
+        locked_settings(lock or "{}")
+    except DenoiserError:
+        return None
+    return lock
+
+
+def _readable(text: str) -> dict[str, Any]:
+    try:
+        tree = _tree(text)
+    except YAMLError:
+        return {}
+    return tree if isinstance(tree, dict) else {}
 
 
 def _tree(text: str) -> dict[str, Any]:

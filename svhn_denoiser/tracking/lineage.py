@@ -4,6 +4,8 @@ import getpass
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,8 @@ from svhn_denoiser.params import Params
 from svhn_denoiser.paths import DVC_LOCK, PARAMS
 
 LOCK_REMEDY = (
-    f"Take back the committed one with `git checkout HEAD -- {DVC_LOCK}`; where none is committed, delete it: DVC "
-    f"finds what was made in its run cache."
+    f"Take back the committed one with `git checkout HEAD -- {DVC_LOCK}`; where none is committed, delete it: nothing "
+    f"is lost, as DVC finds what was made in its run cache."
 )
 
 
@@ -62,21 +64,20 @@ def dvc_hash(path: Path, lock: Path = DVC_LOCK, *, seen_by: str | None = None) -
         seen_by: a stage: then what the output was as that stage's dependency when it ran last.
 
     Raises:
-        DenoiserError: `dvc.lock` cannot be read, as after a merge with conflicts.
+        DenoiserError: `dvc.lock` cannot be read, as after a merge with conflicts, or is empty.
     """
-    try:
-        tree = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))
-        stages = (tree or {}).get("stages", {})
+    if not lock.exists():
+        return None
+    with _damage_in_words(str(lock)):
+        text = lock.read_text(encoding="utf-8")
+        if not text.strip():
+            raise DenoiserError(f"{lock}: is empty, as a full disk leaves it. {LOCK_REMEDY}")
+        stages = _locked_stages(text)
         if seen_by is None:
             entries = [entry for stage in stages.values() for entry in stage.get("outs", ())]
         else:
             entries = stages.get(seen_by, {}).get("deps", ())
         found = next((entry.get("md5") for entry in entries if entry.get("path") == path.as_posix()), None)
-    except FileNotFoundError:
-        return None
-    # no YAML, no text, or a tree of another form
-    except (YAMLError, ValueError, AttributeError, TypeError) as error:
-        raise DenoiserError(f"{lock}: is damaged or has conflicts of a merge. {LOCK_REMEDY}") from error
     return str(found).removesuffix(".dir") if found else None
 
 
@@ -85,11 +86,29 @@ def locked_settings(lock: str) -> dict[str, Any]:
 
     Args:
         lock: the text of dvc.lock.
+
+    Raises:
+        DenoiserError: it is damaged.
     """
     found: dict[str, Any] = {}
-    for stage in (YAML(typ="safe", pure=True).load(lock) or {}).get("stages", {}).values():
-        found |= flat(stage.get("params", {}).get(str(PARAMS), {}))
+    with _damage_in_words(str(DVC_LOCK)):
+        for stage in _locked_stages(lock).values():
+            found |= flat(stage.get("params", {}).get(str(PARAMS), {}))
     return found
+
+
+def _locked_stages(text: str) -> dict[str, Any]:
+    stages: dict[str, Any] = YAML(typ="safe", pure=True).load(text).get("stages", {})
+    return stages
+
+
+@contextmanager
+def _damage_in_words(name: str) -> Iterator[None]:
+    try:
+        yield
+    # no text, no YAML, or a tree of another form
+    except (YAMLError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise DenoiserError(f"{name}: is damaged or has conflicts of a merge. {LOCK_REMEDY}") from error
 
 
 def params_hash(params: Params) -> str:

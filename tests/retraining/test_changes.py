@@ -141,3 +141,18 @@ def test_a_report_compares_with_the_base_whatever_an_earlier_run_left_in_dvc_loc
     back = go(toy)
     assert back.params_changed == {}
     assert back.changes == {"train": ["as before; dvc.lock here was of another run"]}
+
+
+def test_a_base_whose_lock_or_settings_were_committed_damaged_is_one_that_was_never_trained(toy: Toy, go: Go) -> None:
+    go(toy, commit=True)
+    good = {name: (toy.folder / name).read_text() for name in ("dvc.lock", "params.yaml")}
+    for name in good:
+        (toy.folder / name).write_text("<<<<<<< HEAD\nstages: {\n")
+    toy.commit("Merge badly")
+    toy.push()
+    for name, text in good.items():
+        (toy.folder / name).write_text(text)
+    toy.commit("Mend it")
+    toy.edit("params.yaml", "epochs: 30", "epochs: 25")
+    result = go(toy, dry_run=True)
+    assert result.changes["train"] == ["train.epochs: 30 → 25"]

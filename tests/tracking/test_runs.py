@@ -418,8 +418,15 @@ def test_the_hash_of_an_output_is_dvcs_own(tmp_path: Path) -> None:
     _lock_file(tmp_path)
     assert dvc_hash(NOISY, tmp_path / "dvc.lock") == DATA_HASH
     assert dvc_hash(Path("data/other"), tmp_path / "dvc.lock") is None
-    (tmp_path / "dvc.lock").write_bytes(b"")
-    assert dvc_hash(NOISY, tmp_path / "dvc.lock") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"\n"])
+def test_an_empty_dvc_lock_is_refused_with_the_remedy_as_dvc_refuses_it_without(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "dvc.lock").write_bytes(content)
+    with pytest.raises(
+        DenoiserError, match=r"dvc\.lock: is empty, .*`git checkout HEAD -- dvc\.lock`.* nothing is lost"
+    ):
+        dvc_hash(NOISY, tmp_path / "dvc.lock")
 
 
 @pytest.mark.parametrize(
