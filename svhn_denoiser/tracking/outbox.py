@@ -1,14 +1,15 @@
 """What a run could not record while its store was away: kept on disk, and sent when the store answers again.
 
-A run has a file of JSON, a record a line, and a folder of pictures beside it. Sending them twice does no harm: MLflow
-takes a point with the same time for the same point.
+A run has a file with a record a line, as a checksum and JSON, and a folder of pictures beside it. A damaged line costs
+that line alone. Sending them twice does no harm: MLflow takes a point with the same time for the same point.
 """
 
 import json
 import shutil
 import time
+import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,12 +38,14 @@ class Sent:
         points: how many points of curves.
         pictures: how many.
         ended: how the run ended, FINISHED, FAILED or KILLED; None where it goes on.
+        damaged: how many records were damaged on the disk, and left out.
     """
 
     run_id: str
     points: int = 0
     pictures: int = 0
     ended: str | None = None
+    damaged: int = 0
 
 
 class Outbox:
@@ -64,14 +67,13 @@ class Outbox:
         """Whether there is anything to send."""
         return self.file.exists()
 
-    def add(self, record: Record) -> None:
+    def add(self, record: dict[str, Any]) -> None:
         """Keep a record."""
         with self._alone():
             # a kill in the middle of a line, and what comes next must not be lost with it
             end = "" if not self.waiting or self.file.read_bytes().endswith(b"\n") else "\n"
-            first = "" if self.waiting else f"{json.dumps({'run_id': self.run_id, 'store': self.store})}\n"
             with self.file.open("a", encoding="utf-8") as file:
-                file.write(f"{end}{first}{json.dumps(record)}\n")
+                file.write(f"{end}{line(record | {'store': self.store})}\n")
 
     def add_picture(self, name: str, picture: NDArray[np.uint8], step: int) -> None:
         """Keep a picture, uint8 (H, W, 3) or (H, W)."""
@@ -87,11 +89,18 @@ class Outbox:
             MlflowException, RequestException, OSError: the store is still away, or does not have the run.
         """
         with self._alone():
-            points, pictures, ended = 0, 0, None
-            for record in self._records():
+            records = list(read(self.file)) if self.waiting else []
+            points, pictures, ended, damaged = 0, 0, None, records.count(None)
+            for record in filter(None, records):
                 if "picture" in record:
-                    with Image.open(self.pictures / record["picture"], formats=["PNG"]) as picture:
-                        send_picture(client, self.run_id, record["name"], picture, record["step"])
+                    try:
+                        picture = _picture(self.pictures / record["picture"])
+                    except FileNotFoundError:  # sent by one that was killed while it forgot them
+                        continue
+                    except (OSError, SyntaxError, ValueError, EOFError):
+                        damaged += 1
+                        continue
+                    send_picture(client, self.run_id, record["name"], picture, record["step"])
                     pictures += 1
                 else:
                     send_record(client, self.run_id, record)
@@ -99,16 +108,7 @@ class Outbox:
                     ended = record.get("status", ended)
             shutil.rmtree(self.pictures, ignore_errors=True)
             self.file.unlink(missing_ok=True)
-        return Sent(self.run_id, points, pictures, ended)
-
-    def _records(self) -> Iterator[Record]:
-        if not self.waiting:
-            return
-        for line in self.file.read_text(encoding="utf-8").splitlines()[1:]:
-            try:
-                yield json.loads(line)
-            except ValueError:  # half of a line: the program was killed while it wrote it
-                continue
+        return Sent(self.run_id, points, pictures, ended, damaged)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -129,12 +129,30 @@ def waiting() -> list[Outbox]:
     """All outboxes of this repository that hold something, whatever their store."""
     found = []
     for file in sorted((repository_root() / OUTBOX).glob("*.jsonl")):
-        try:
-            head = json.loads(file.read_text(encoding="utf-8").partition("\n")[0])
-            found.append(Outbox(file.parent, head["run_id"], head["store"]))
-        except (OSError, ValueError, KeyError, TypeError):  # of another user, or killed in its first line
-            continue
+        with suppress(OSError):  # of another user
+            stores = [record["store"] for record in read(file) if record is not None]
+            found += [Outbox(file.parent, file.stem, store) for store in stores[:1]]
     return found
+
+
+def line(record: Record) -> str:
+    """A record as it is kept."""
+    text = json.dumps(record)
+    return f"{zlib.crc32(text.encode()):08x} {text}"
+
+
+def read(file: Path) -> Iterator[dict[str, Any] | None]:
+    """The records of an outbox, and None for each that is damaged: half of a line, where a program was killed."""
+    for each in file.read_bytes().splitlines():
+        recorded, _, text = each.partition(b" ")
+        intact = recorded == b"%08x" % zlib.crc32(text)
+        yield json.loads(text) if intact else None
+
+
+def _picture(file: Path) -> Image.Image:
+    with Image.open(file, formats=["PNG"]) as picture:
+        picture.load()
+        return picture
 
 
 def now() -> int:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from svhn_denoiser.credentials import masked
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.tracking import artifacts, outbox, rights, sqlite_file
+from svhn_denoiser.tracking import alive, artifacts, outbox, rights, sqlite_file
 from svhn_denoiser.tracking.location import (
     EXPERIMENT,
     database_of,
@@ -90,7 +90,7 @@ class Store:
 def connect(*, create: bool = True, deliver: bool = True) -> Store:
     """Reach the store; make it, and the experiment, where there is none.
 
-    What trainings could not record there while it was away is sent, as far as it is taken.
+    What trainings could not record there while it was away, or as they were killed, is sent, as far as it is taken.
 
     Args:
         create: whether to make what is missing; a command that only reads, perhaps without the right to write, does
@@ -124,13 +124,21 @@ def connect(*, create: bool = True, deliver: bool = True) -> Store:
                 store = Store(uri, client, str(experiment.experiment_id), str(experiment.artifact_location))
             if create:
                 artifacts.require_plug_in(store.name, store.artifacts)
-            for unsent in outbox.waiting() if deliver else ():
-                with suppress(*REFUSALS):
-                    if unsent.store == store.name:
-                        unsent.send(client)
+            if deliver:
+                _deliver(store)
             return store
     except (*REFUSALS, ValueError) as error:  # a ValueError is about a setting of MLflow's in the environment
         raise DenoiserError(f"{public_uri(uri)}: {_unreached(error, database)}") from error
+
+
+def _deliver(store: Store) -> None:
+    for unsent in outbox.waiting():
+        with suppress(*REFUSALS):
+            if unsent.store == store.name:
+                unsent.send(store.client)
+    for sign in alive.left(store.name):
+        with suppress(*REFUSALS):
+            alive.end_if_dead(sign, store.client)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from svhn_denoiser.dotted import as_text, flat
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
 from svhn_denoiser.paths import NOISY
-from svhn_denoiser.tracking import artifacts, outbox, rights
+from svhn_denoiser.tracking import alive, artifacts, outbox, rights
 from svhn_denoiser.tracking.lineage import dvc_hash
 from svhn_denoiser.tracking.names import run_name, special_settings
 from svhn_denoiser.tracking.runs import run_exists
@@ -54,13 +54,12 @@ class TrainingRun:
     again, during the training, by the next command that reaches it, or by `svhn-denoiser runs sync`.
     """
 
-    def __init__(
-        self, store: Store, run_id: str, say: Callable[[str], object], record: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, store: Store, run_id: str, say: Callable[[str], object]) -> None:
         self.store = store
         self.run_id = run_id
         # when it began, of which commit, data and settings: for reports/run.json, as the store may go away
-        self.record = dict(record or {})
+        self.record: dict[str, Any] = {}
+        self.sign = alive.Sign(run_id, store.name)
         self._say = say
         self._outbox = outbox.of_run(run_id, store.name)
         self._asked_last = -math.inf
@@ -111,6 +110,7 @@ class TrainingRun:
             )
 
     def _try(self, send: Callable[[], object], keep: Callable[[], object]) -> None:
+        self.sign.beat()
         away = self._outbox.waiting
         if away and time.monotonic() - self._asked_last < _SECONDS_BETWEEN_TRIES:
             keep()
@@ -138,8 +138,9 @@ def training_run(
 ) -> Iterator[TrainingRun]:
     """One training as one run: params, tags, the data set as its input, system metrics, and how it ended.
 
-    The run ends FINISHED, FAILED on an error, or KILLED on Ctrl-C and on SIGTERM (a cancelled CI job). Once it has
-    begun, a store that goes away ends nothing.
+    The run ends FINISHED, FAILED on an error, or KILLED on Ctrl-C and on SIGTERM (a cancelled CI job); where the
+    process is killed on the spot, the next command that reaches the store marks it KILLED. Once it has begun, a store
+    that goes away ends nothing.
 
     Args:
         params: all settings; each becomes a param under its dotted name.
@@ -162,10 +163,10 @@ def training_run(
             if run_id is None or not known:
                 labels |= {RESUMED_FROM: run_id} if run_id else {}
                 run_id = _created(store, params, labels)
-            record = _record(params, labels, int(store.client.get_run(run_id).info.start_time))
-        run = TrainingRun(store, run_id, say, record)
+        run = TrainingRun(store, run_id, say)
         with _status_at_the_end(run):
             with _refusals_in_words(store):
+                run.record = _record(params, labels, int(store.client.get_run(run_id).info.start_time))
                 if known:
                     store.client.update_run(run_id, status="RUNNING")
                     outbox.send_record(store.client, run_id, {"tags": labels})
@@ -234,6 +235,7 @@ def _refusals_in_words(store: Store) -> Iterator[None]:
 def _status_at_the_end(run: TrainingRun) -> Iterator[None]:
     status = "FINISHED"
     try:
+        run.sign.begin()
         yield
     except (KeyboardInterrupt, SystemExit):
         status = "KILLED"
@@ -243,6 +245,7 @@ def _status_at_the_end(run: TrainingRun) -> Iterator[None]:
         raise
     finally:
         run.end(status)
+        run.sign.end()
 
 
 @contextmanager

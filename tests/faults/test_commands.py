@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from svhn_denoiser import mat_format
+from svhn_denoiser.tracking.outbox import line
 from tests.faults.bits import damaged
 from tests.faults.workplace import Ended, Workplace, environment, leftovers, registry
 
@@ -92,11 +93,11 @@ def prepared(workplace: Workplace) -> Workplace:
         crops = rng.integers(0, 256, (count, 32, 32, 3), np.uint8)
         mat_format.write(folder / name, crops, np.zeros(count, np.uint8))
     run = json.loads((folder / "reports/run.json").read_text())
-    head = json.dumps({"run_id": run["run_id"], "store": "sqlite:///mlflow.db"})
-    records = [json.dumps({"metrics": {"late": step / 8}, "step": step, "at": 1000 + step}) for step in range(1, 9)]
+    about = {"store": "sqlite:///mlflow.db"}
+    records = [line({"metrics": {"late": step / 8}, "step": step, "at": 1000 + step} | about) for step in range(1, 9)]
     outbox = folder / ".resume/outbox" / f"{run['run_id']}.jsonl"
     outbox.parent.mkdir(parents=True, exist_ok=True)
-    outbox.write_text("\n".join([head, *records]) + "\n")
+    outbox.write_text("\n".join(records) + "\n")
     # a second version, of other bytes
     code = (
         "from mlflow import MlflowClient; client = MlflowClient('sqlite:///mlflow.db'); "
@@ -109,7 +110,7 @@ def prepared(workplace: Workplace) -> Workplace:
     workplace._keep("promoted")
     subprocess.run(["dvc", "commit", "--force", "--quiet"], cwd=folder, env=environment(), check=True)
     # the promotion sent what was waiting
-    outbox.write_text("\n".join([head, *records]) + "\n")
+    outbox.write_text("\n".join(records) + "\n")
     workplace._keep("recorded")
     return workplace
 

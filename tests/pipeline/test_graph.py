@@ -30,6 +30,7 @@ DECIDES_NOTHING = {
     "params_words.py",
     "paths.py",
     "program.py",
+    "tracking/alive.py",
     "tracking/artifacts.py",
     "tracking/dependencies.py",
     "tracking/lineage.py",

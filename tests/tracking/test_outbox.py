@@ -1,6 +1,10 @@
 """A training outlives the store: what was not taken is kept on disk, in order, and sent when it answers again."""
 
 import json
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params import Params
 from svhn_denoiser.tracking import outbox, training_run
 from svhn_denoiser.tracking.store import connect
+from tests.example_settings import EXAMPLE
 from tests.mlflow_server import MlflowServer
 from tests.team_server import AnyStore
 
@@ -81,7 +86,7 @@ def test_a_server_that_dies_in_a_training_costs_nothing(
     with pytest.raises(DenoiserError, match="no MLflow server answers"):
         connect()
     mortal.start()
-    sent = {"run_id": run.run_id, "points": 6, "pictures": 1, "ended": "FINISHED"}
+    sent = {"run_id": run.run_id, "points": 6, "pictures": 1, "ended": "FINISHED", "damaged": 0}
     assert _sync() == {"store": mortal.address, "sent": [sent], "kept": [], "elsewhere": [], "registered": None}
     assert _sync()["sent"] == []
     found = connect().client.get_run(run.run_id)
@@ -173,17 +178,46 @@ def test_sending_that_is_stopped_in_between_sends_nothing_twice(
     assert len(connect().client.list_artifacts(run.run_id, "images")) == 2
 
 
-def test_half_a_line_costs_that_line_alone(store_folder: Path, settings: Params, away: list[bool]) -> None:
+@pytest.mark.parametrize("damage", ["half of a line", "a bit in each place", "no text"])
+def test_a_damaged_line_costs_that_line_alone_and_is_told(
+    store_folder: Path, settings: Params, away: list[bool], damage: str
+) -> None:
     with training_run.training_run(settings) as run:
         away.append(True)
         run.log_epoch(1, {"loss": 0.5})
         (unsent,) = outbox.waiting()
-        with unsent.file.open("a") as file:
-            file.write('{"metrics": {"lo')
+        with unsent.file.open("ab") as file:
+            file.write({"half of a line": b'0badcafe {"metrics": {"lo', "no text": b"\xff\0\n"}.get(damage, b""))
         run.log_epoch(2, {"loss": 0.25})
     away.clear()
-    assert _sync()["sent"][0]["points"] == 2
-    assert _steps(run.run_id) == [1, 2]
+    if damage == "a bit in each place":
+        first, second, *others = unsent.file.read_bytes().splitlines(keepends=True)
+        for place in range(0, len(second) - 1, 7):
+            flipped = bytes([*second[:place], second[place] ^ 4, *second[place + 1 :]])
+            unsent.file.write_bytes(b"".join([first, flipped, *others]))
+            assert [record is None for record in outbox.read(unsent.file)] == [False, True, *[False] * len(others)]
+    sent = _sync()["sent"][0]
+    assert (sent["damaged"], sent["points"]) == (1, 1 if damage == "a bit in each place" else 2)
+    assert not outbox.waiting()
+
+
+@pytest.mark.parametrize(("left", "damaged"), [(None, 0), (b"", 1), (b"\x89PNG\r\n", 1)], ids=["gone", "empty", "cut"])
+def test_a_picture_that_cannot_be_read_holds_nothing_up(
+    store_folder: Path, settings: Params, away: list[bool], left: bytes | None, damaged: int
+) -> None:
+    with training_run.training_run(settings) as run:
+        away.append(True)
+        run.log_pictures({"clean-noisy": PICTURE}, 1)
+        run.log_epoch(1, {"loss": 0.5})
+    away.clear()
+    (picture,) = store_folder.rglob("clean-noisy+1.png")
+    if left is None:
+        shutil.rmtree(picture.parent)
+    else:
+        picture.write_bytes(left)
+    sent = _sync()["sent"][0]
+    assert (sent["damaged"], sent["pictures"], sent["points"], sent["ended"]) == (damaged, 0, 1, "FINISHED")
+    assert not outbox.waiting()
 
 
 def test_what_waits_for_another_store_waits_on(
@@ -224,3 +258,53 @@ def test_an_epoch_that_was_kept_but_not_logged_is_logged_when_the_training_goes_
     with training_run.training_run(settings, run_id=first.run_id, resumed=True) as run:
         run.log_missing({1: {"loss": 0.5}, 2: {"loss": 0.25}})
     assert _steps(run.run_id) == [1, 2]
+
+
+def _killed_in_its_training(settings_file: Path, *, then: str = "") -> str:
+    """The run of a training that a process of its own began and that was killed on the spot."""
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+from svhn_denoiser import params
+from svhn_denoiser.tracking import outbox
+from svhn_denoiser.tracking.training_run import training_run
+with training_run(params.load(Path({str(settings_file)!r}))) as run:
+    run.log_epoch(1, {{"loss": 0.5}})
+    {then}
+    print(run.run_id, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_training_that_was_killed_on_the_spot_is_marked_by_the_next_command_and_goes_on_in_its_run(
+    store_folder: Path, settings: Params
+) -> None:
+    # the second was killed while the store was away
+    away = "outbox.send_record = None; run._outbox.add({'metrics': {'loss': 0.25}, 'step': 2, 'at': outbox.now()})"
+    runs = [_killed_in_its_training(EXAMPLE), _killed_in_its_training(EXAMPLE, then=away)]
+    client = connect(deliver=False).client
+    assert [client.get_run(run).info.status for run in runs] == ["KILLED", "RUNNING"]
+    with training_run.training_run(settings, run_id=runs[0], resumed=True) as run:
+        assert run.run_id == runs[0]
+        # by whatever reaches the store first: the second training, and now this one
+        ended = client.get_run(runs[1]).info
+        assert (ended.status, _steps(runs[1])) == ("KILLED", [1, 2])
+        assert ended.start_time <= ended.end_time <= outbox.now()
+        # one that lives is left alone
+        assert _sync()["sent"] == []
+        assert client.get_run(runs[0]).info.status == "RUNNING"
+    assert client.get_run(runs[0]).info.status == "FINISHED"
+    assert not list(store_folder.rglob("*.alive*"))
+
+
+def test_runs_sync_says_which_trainings_were_killed(store_folder: Path) -> None:
+    run = _killed_in_its_training(EXAMPLE)
+    told = CliRunner().invoke(app, ["runs", "sync"]).stdout
+    assert told == (
+        "sqlite:///mlflow.db: sent 0 points and 0 pictures of 1 run\n"
+        f"run {run}: its training was killed; `dvc repro` goes on with it\n"
+    )
+    assert _sync()["sent"] == []
