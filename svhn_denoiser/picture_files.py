@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import psutil
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from svhn_denoiser import picture_depth, picture_notes
 from svhn_denoiser.errors import DenoiserError
@@ -37,6 +37,8 @@ SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffi
 
 # Pillow would refuse what is larger than 179 megapixels; here memory is what limits a picture's size
 Image.MAX_IMAGE_PIXELS = None
+# some editors write long histories, packed; Pillow refuses a picture with a text of more than a megabyte
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 # of odd metadata, as lines of code on the terminal: what can be read of it is kept
 warnings.filterwarnings("ignore", module=r"PIL\.")
 # of memory while a picture is read: Pillow's pixels, up to twice, and the array's
@@ -81,6 +83,7 @@ class Picture:
         dpi: dots an inch, across and down.
         colours: what a PNG says of its colours besides a profile, such as its gamma: chunks by their names.
         left_out: what else its file holds, in words; empty where there is nothing.
+        words: what only a file of the same format can say, as `picture_notes.words` finds it.
     """
 
     values: NDArray[Any]
@@ -93,6 +96,7 @@ class Picture:
     dpi: tuple[float, float] | None = None
     colours: Mapping[bytes, bytes] = field(default_factory=dict)
     left_out: str = ""
+    words: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def grey(self) -> bool:
@@ -159,6 +163,7 @@ def read(path: Path) -> Picture:
             dpi=picture_notes.dpi(image),
             colours=picture_notes.colours_of_png(image),
             left_out=_left_out(image, mode, values),
+            words=picture_notes.words(image, path),
         )
 
 
@@ -197,14 +202,22 @@ def _refuse(error: OSError) -> None:
 
 def _what_instead(path: Path) -> str:
     with path.open("rb") as file:
-        start = file.read(16)
+        start = file.read(64)
     if start.startswith((b"%!", b"\xc5\xd0\xd3\xc6", b"%PDF")):
         return "it is PostScript or PDF, which is a program and is not run; save it as PNG"
     if start[4:12] in {b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"}:
         return "it is HEIC, which is not read here; save it as JPEG or PNG"
+    if start.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        return "it is JPEG XL, which is not read here; save it as JPEG or PNG"
     if start.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return "its layout of TIFF is not read here; save it with 8 or 16 bits a channel, as grey or RGB"
-    return f"its bytes are no picture of a known format ({', '.join(FORMATS)})"
+    if start.startswith(b"\xff\xd8\xff"):
+        return "it is a damaged JPEG, or one of a rare kind (12 bits, lossless); save it anew as JPEG or PNG"
+    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "it is a damaged PNG; mend it with an editor, or fetch it anew"
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS, and not the picture; `git lfs pull` fetches that"
+    return f"its bytes are no picture of a known format ({', '.join(FORMATS)}); save it as one of these"
 
 
 def _check_one(path: Path, image: Image.Image) -> None:

@@ -1,6 +1,7 @@
 """What the commands share: the options that mean the same everywhere, and how they print."""
 
 import json
+import re
 import sys
 from typing import Annotated
 
@@ -11,6 +12,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 out = Console()
 err = Console(stderr=True)
+
+
+def in_one_line(sentence: str) -> str:
+    """A sentence with names in it: a line break or an escape sequence in a file's name does nothing to a terminal."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], sentence)
 
 
 def print_json(content: object) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.terminal import AsJson, err, print_json
+from svhn_denoiser.terminal import AsJson, err, in_one_line, print_json
 
 if TYPE_CHECKING:
     from svhn_denoiser.denoising.compare_page import ComparePage
@@ -78,14 +78,17 @@ def denoise(
             _to_standard_output(pictures, Path(folder), model, settings, compare=compare, as_json=as_json)
         return
     with _arguments(pictures) as arguments:
-        _into_folder(arguments, Path(output), model, settings, compare=compare, as_json=as_json)
+        _into_folder(arguments, output, model, settings, compare=compare, as_json=as_json)
 
 
 def _into_folder(
-    arguments: list[str], folder: Path, model: str | None, settings: "Settings", *, compare: bool, as_json: bool
+    arguments: list[str], output: str, model: str | None, settings: "Settings", *, compare: bool, as_json: bool
 ) -> None:
     from svhn_denoiser.denoising import compare_page, jobs
 
+    if not output:
+        raise DenoiserError("--output is an empty name; name the folder to write into, or - for standard output.")
+    folder = jobs.as_path(output)
     jobs.check_output(folder)
     page_file = folder / compare_page.NAME
     if compare and page_file.exists() and not settings.overwrite:
@@ -100,9 +103,9 @@ def _into_folder(
     if as_json:
         _print_json(results, network, folder, begun)
     else:
-        typer.echo(f"{done} of {len(results)} pictures denoised into {folder}")
+        typer.echo(in_one_line(f"{done} of {len(results)} pictures denoised into {folder}"))
         if page is not None and done:
-            typer.echo(f"compare them in {page_file}")
+            typer.echo(in_one_line(f"compare them in {page_file}"))
     if done < len(results):
         raise typer.Exit(1)
 
@@ -114,6 +117,8 @@ def _to_standard_output(
 
     if compare or as_json:
         raise DenoiserError("--output - leaves no room for --compare and --json; name a folder.")
+    if sys.stdout is None:
+        raise DenoiserError("--output - has no standard output to write to: it is closed.")
     if sys.stdout.isatty():
         raise DenoiserError("--output - would write a picture's bytes to the terminal; send it to a file or a program.")
     with _arguments(pictures) as arguments:
@@ -134,6 +139,8 @@ def _arguments(pictures: list[str]) -> Iterator[list[str]]:
     if _PIPE not in pictures:
         yield pictures
         return
+    if sys.stdin is None:
+        raise DenoiserError("- has no standard input to read from: it is closed.")
     with TemporaryDirectory() as folder:
         piped = Path(folder) / _PIPED
         with piped.open("wb") as file:
@@ -213,4 +220,4 @@ def _print_json(results: list["Result"], network: "Denoiser | None", folder: Pat
 
 
 def _say(sentence: str) -> None:
-    typer.echo(sentence, err=True)
+    typer.echo(in_one_line(sentence), err=True)

@@ -249,7 +249,9 @@ def _write(read: _InHand, after: Values | str, settings: Settings, inputs: set[P
         notes += writing.write(target, picture, after, into, strip=settings.strip, source=job.source)
         if settings.into is None and into != picture.format:
             notes.append(f"{picture.format} is not written here: it became {into}")
-    except (DenoiserError, OSError, ValueError, MemoryError) as error:
+    except OSError as error:
+        return replace(read.result, reason=f"{target} cannot be written: {error.strerror or error}")
+    except (DenoiserError, ValueError, MemoryError) as error:
         return replace(read.result, reason=_reason(error))
     return replace(read.result, target=target, notes=tuple(notes))
 

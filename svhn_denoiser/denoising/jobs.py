@@ -122,6 +122,13 @@ def refusal(target: Path, inputs: set[Path], overwrite: bool) -> str | None:
     return None
 
 
+def as_path(name: str) -> Path:
+    """What was named on the command line; a `~` at the beginning is the home folder unless there is such a file."""
+    if name.startswith("~") and not os.path.lexists(name):
+        return Path(os.path.expanduser(name))  # noqa: PTH111 - leaves the name of nobody as it is
+    return Path(name)
+
+
 def check_output(output: Path) -> None:
     """Make sure that a folder can be written into, or made, before any work is done.
 
@@ -142,9 +149,9 @@ def check_output(output: Path) -> None:
 
 def _found(argument: str, output: Path) -> list[tuple[Path, Path]]:
     """Pictures, and their names below the output folder."""
-    path = Path(argument)
-    if not os.path.lexists(path) and argument.startswith("~"):
-        path = Path(os.path.expanduser(argument))  # noqa: PTH111 - leaves the name of nobody as it is
+    if not argument:
+        raise DenoiserError("an empty name; `.` is this folder")
+    path = as_path(argument)
     if path.is_dir():
         found = _pictures_in(path, output)
         if not found:

@@ -108,6 +108,8 @@ def named(name: str, folder: Path) -> ChosenModel:
         return chosen_model.fetch(name, name, folder)
     else:
         file = Path(name)
+        if file.is_file() and file.suffix not in {".keras", ".xml"}:
+            raise DenoiserError(f"{file}: is no model: its file ends in .keras, or in .xml where `export` wrote it.")
     if not file.is_file():
         raise DenoiserError(f"{file}: no such file. A model is `shipped`, `champion`, an address or a file.")
     if name == "shipped":

@@ -84,8 +84,17 @@ class FastNetwork:
 
         Returns:
             The same shape and type, in [0, 1]; NaN where the network answers with NaN or infinity.
+
+        Raises:
+            DenoiserError: OpenVINO fails.
+            MemoryError: there is too little.
         """
-        result: Pictures = self._prepared(pictures.shape)([np.ascontiguousarray(pictures)])[0]
+        try:
+            result: Pictures = self._prepared(pictures.shape)([np.ascontiguousarray(pictures)])[0]
+        except RuntimeError as error:  # OpenVINO has no other
+            if "bad_alloc" in str(error):
+                raise MemoryError from None
+            raise DenoiserError(f"OpenVINO cannot run the network: {str(error).strip().splitlines()[-1]}.") from None
         result[np.isinf(result)] = np.nan  # cut off at 1, it would look like white
         return np.clip(result, 0, 1, out=result)
 

@@ -1,8 +1,10 @@
 """Write a denoised picture: its format, depth and metadata as they were."""
 
 import os
+import struct
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,8 @@ from PIL import Image, PngImagePlugin
 
 from svhn_denoiser.denoising import deep_png, tiff
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.files import whole
 from svhn_denoiser.picture_files import Picture
+from svhn_denoiser.picture_notes import COLOURS_BY_NUMBERS
 
 _QUALITY = 95
 # the most pixels a side
@@ -32,7 +34,7 @@ def write(
         picture: what was read.
         values: as `picture.values`: the same shape and type.
         into: JPEG, PNG, TIFF or WEBP.
-        strip: leave out EXIF and XMP; the colour profile and the dots an inch stay.
+        strip: leave out EXIF, XMP and texts; the colour profile and the dots an inch stay.
         source: the file that was read, whose time the new one gets; None for none.
 
     Returns:
@@ -53,20 +55,29 @@ def write(
             if about[name] and len(about[name]) > most:
                 notes.append(f"its {name.upper()} of {len(about[name]):,} bytes is too long for JPEG and was left out")
                 about[name] = None
+    words = tuple(word for word in picture.words if not strip or word[0] == COLOURS_BY_NUMBERS)
+    if into != picture.format:
+        notes += _lost_in_words(words, into)
+    elif words:
+        about["words"] = words
     about = {name: value for name, value in about.items() if value}
-    with whole(target) as unfinished:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # a folder of its own: another call may be writing the same picture
+    with TemporaryDirectory(prefix=".unfinished-", dir=target.parent) as folder:
+        unfinished = Path(folder) / target.name
         if into == "TIFF":
             tiff.write(unfinished, stored, **about)
         elif into == "PNG":
             _write_png(unfinished, stored, about, picture.colours)
         elif into == "JPEG":
-            Image.fromarray(stored).save(unfinished, "JPEG", quality=_QUALITY, subsampling=0, **about)
+            _write_jpeg(unfinished, stored, about)
         else:
             lossless = picture.format == "WEBP" and source is not None and _lossless(source)
             Image.fromarray(stored).save(unfinished, "WEBP", quality=_QUALITY, lossless=lossless, **about)
         if source is not None:
             times = source.stat()
             os.utime(unfinished, ns=(times.st_atime_ns, times.st_mtime_ns))
+        unfinished.replace(target)
     return notes
 
 
@@ -96,11 +107,14 @@ def _stored(values: NDArray[Any], into: str) -> tuple[NDArray[Any], list[str]]:
 
 
 def _lost_in_reading(picture: Picture) -> list[str]:
+    lost = []
     if picture.bits > picture.values.dtype.itemsize * 8:
-        return [f"its {picture.bits} bits a channel were read as {picture.values.dtype.itemsize * 8}"]
-    if picture.mode == "CMYK":
-        return ["its CMYK colours became RGB, without a profile"]
-    return [f"{picture.left_out} was left out"] if picture.left_out else []
+        lost.append(f"its {picture.bits} bits a channel were read as {picture.values.dtype.itemsize * 8}")
+    if picture.mode in {"CMYK", "LAB"}:
+        lost.append(f"its {picture.mode} colours became RGB, without a profile")
+    if picture.left_out:
+        lost.append(f"{picture.left_out} was left out")
+    return lost
 
 
 def _other_colours(picture: Picture, into: str) -> list[str]:
@@ -112,9 +126,25 @@ def _other_colours(picture: Picture, into: str) -> list[str]:
     return [] if abs(value - 1 / 2.2) < 0.02 else [f"its gamma of {value:g} was left out: {into} has no place for it"]
 
 
+def _lost_in_words(words: tuple[tuple[bytes, bytes], ...], into: str) -> list[str]:
+    names = {name for name, _ in words}
+    lost = []
+    if COLOURS_BY_NUMBERS in names:
+        lost.append(f"how its colours are meant (cICP) was left out: {into} has no place for it")
+    if names - {COLOURS_BY_NUMBERS}:
+        lost.append(f"its comments and captions were left out: they are not written into {into}")
+    return lost
+
+
+def _write_jpeg(file: Path, values: NDArray[Any], about: dict[str, Any]) -> None:
+    words = about.pop("words", ())
+    about["extra"] = b"".join(marker + struct.pack(">H", len(content) + 2) + content for marker, content in words)
+    Image.fromarray(values).save(file, "JPEG", quality=_QUALITY, subsampling=0, **about)
+
+
 def _write_png(file: Path, values: NDArray[Any], about: dict[str, Any], colours: Mapping[bytes, bytes]) -> None:
     info = PngImagePlugin.PngInfo()
-    for name, content in colours.items():
+    for name, content in (*colours.items(), *about.pop("words", ())):
         info.add(name, content)
     if xmp := about.pop("xmp", None):
         info.add_itxt(_XMP, xmp.decode("utf-8", "replace"))
@@ -126,6 +156,12 @@ def _write_png(file: Path, values: NDArray[Any], about: dict[str, Any], colours:
 
 
 def _lossless(source: Path) -> bool:
+    """Whether a WebP file's pixels are kept without loss; a profile before them may be long."""
     with source.open("rb") as file:
-        start = file.read(1 << 16)
-    return b"VP8L" in (start[12:16], start[start.find(b"VP8L") :][:4]) and b"VP8 " not in start[12:64]
+        file.seek(12)
+        while len(header := file.read(8)) == 8:
+            if header[:4] in {b"VP8 ", b"VP8L"}:
+                return header[:4] == b"VP8L"
+            length = int.from_bytes(header[4:], "little")
+            file.seek(length + length % 2, 1)
+    return False

@@ -125,6 +125,32 @@ class TestWhatIsSaid:
         assert done.stdout == "2 of 3 pictures denoised into out\n"
         assert "error: in/b.png: its bytes are no picture of a known format" in done.stderr
 
+    def test_a_name_does_nothing_to_a_terminal(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (folder / "two\nlines\x1b[31m.png").write_text("no picture")
+        done = denoise(monkeypatch, "two\nlines\x1b[31m.png", "-o", "o\nut")
+        assert "error: two\\nlines\\x1b[31m.png: its bytes" in done.stderr
+        assert done.stdout == "0 of 1 pictures denoised into o\\nut\n"
+
+    def test_an_empty_output_is_no_folder(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        picture(folder / "in/a.png")
+        done = denoise(monkeypatch, "in", "-o", "")
+        assert "--output is an empty name" in str(done.exception)
+        assert sorted(path.name for path in folder.iterdir()) == ["in"]
+
+    def test_a_model_that_is_some_other_file_is_refused_before_keras_is_asked(self, folder: Path) -> None:
+        with pytest.raises(DenoiserError, match=r"a\.png: is no model: its file ends in \.keras"):
+            models.load(str(picture(folder / "a.png")))
+
+    def test_a_file_that_cannot_be_written_is_named(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*_: Any, **__: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("svhn_denoiser.denoising.tiff.write", full)
+        picture(folder / "a.tif")
+        done = denoise(monkeypatch, "a.tif", "-o", "out")
+        assert "error: a.tif: out/a.tif cannot be written: No space left on device\n" in done.stderr
+        assert list((folder / "out").iterdir()) == []
+
     def test_nothing_to_do_loads_no_model(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         done = CliRunner().invoke(app, ["denoise", "gone.png", "-o", "out"])
         assert (done.exit_code, done.stdout) == (1, "0 of 1 pictures denoised into out\n")
@@ -284,6 +310,21 @@ class TestTheProgram:
         bad = program("denoise", "bad.png", "-o", "-", "--model", "model.xml", folder=folder)
         assert (bad.returncode, bad.stdout) == (1, "")
         assert "error: bad.png: its bytes are no picture" in bad.stderr
+
+    @pytest.mark.parametrize(
+        ("closed", "arguments", "why"), [(0, ("-", "-o", "out"), "input"), (1, ("a.png", "-o", "-"), "output")]
+    )
+    def test_a_closed_pipe_is_said_in_a_line(
+        self, closed: int, arguments: tuple[str, ...], why: str, folder: Path
+    ) -> None:
+        picture(folder / "a.png")
+        command = [sys.executable, "-m", "svhn_denoiser", "denoise", *arguments]
+        done = subprocess.run(
+            command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, check=False,
+            preexec_fn=lambda: os.close(closed),
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert re.fullmatch(rf"error: .* no standard {why} .*\n", done.stderr.decode())
 
     @pytest.mark.parametrize("factor", ["nan", "inf"])
     def test_a_network_that_answers_nan_or_infinity_writes_nothing(self, factor: str, folder: Path) -> None:

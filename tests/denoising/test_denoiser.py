@@ -11,7 +11,9 @@ import pytest
 from svhn_denoiser import Denoiser
 from svhn_denoiser.denoising import models
 from svhn_denoiser.denoising.models import LoadedModel, Pictures
+from svhn_denoiser.denoising.runtime import FastNetwork
 from svhn_denoiser.errors import DenoiserError
+from tests.denoising.halving_network import halving_network
 
 _RNG = np.random.default_rng(5)
 
@@ -111,3 +113,20 @@ def test_importing_the_package_imports_nothing_else() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "openvino", "tensorflow", "mlflow", "rich"} & set(loaded)
     assert [name for name in loaded if name.startswith("svhn")] == ["svhn_denoiser"]
+
+
+@pytest.mark.parametrize(("said", "kind"), [("std::bad_alloc", MemoryError), ("no such primitive", DenoiserError)])
+def test_what_openvino_raises_is_an_error_for_people(
+    said: str, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halving_network(tmp_path / "model.xml")
+    network = FastNetwork(tmp_path / "model.xml", bfloat16=False)
+
+    def fails(*_: Any) -> None:
+        raise RuntimeError(f"Exception from src/inference/src/cpp/core.cpp:117:\n{said}\n\n")
+
+    monkeypatch.setattr(network, "_compile", fails)
+    with pytest.raises(
+        kind, match=None if kind is MemoryError else "OpenVINO cannot run the network: no such primitive"
+    ):
+        network(np.zeros((1, 8, 8, 3), np.float32))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from svhn_denoiser.denoising.jobs import Plan, check_output, plan
+from svhn_denoiser.denoising.jobs import Plan, as_path, check_output, plan
 from svhn_denoiser.errors import DenoiserError
 from tests.example_settings import ROOT
 from tests.privileges import without_privileges
@@ -64,6 +64,24 @@ def test_the_home_folder_is_known_in_a_quoted_pattern(tmp_path: Path, monkeypatc
     touch(tmp_path, "pictures/a.png")
     for argument in ("~/pictures/a.png", "~/pictures", "~/pictures/*.png"):
         assert [job.target for job in plan([argument], tmp_path / "out").jobs] == [tmp_path / "out/a.png"]
+
+
+def test_an_output_below_the_home_folder_is_there_and_no_folder_called_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert as_path("~/clean") == tmp_path / "clean"  # as a shell leaves it in --output=~/clean
+    assert as_path("~no-such-user/clean") == Path("~no-such-user/clean")
+    (tmp_path / "~").mkdir()
+    assert as_path("~") == Path("~")
+
+
+def test_an_empty_name_is_not_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "a.png")
+    made = plan([""], tmp_path / "out")
+    assert (made.jobs, made.failures[0].reason) == ([], "an empty name; `.` is this folder")
 
 
 def test_twins_are_refused_all_at_once_and_the_others_are_done(tmp_path: Path) -> None:

@@ -173,6 +173,10 @@ REFUSED: list[tuple[str, Callable[[Path], Any], str]] = [
     ("cut.jpg", raw(encoded("JPEG")[:900]), "truncated"),
     ("cut.webp", raw(encoded("WEBP")[:300]), "."),
     ("cut.tif", raw(encoded("TIFF")[:900]), "."),
+    ("12-bit.jpg", raw(encoded("JPEG").replace(b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c")), "rare kind .12 bits"),
+    ("bad-header.png", raw(encoded("PNG")[:30] + bytes(3)), "it is a damaged PNG"),
+    ("pointer.png", raw(b"version https://git-lfs.github.com/spec/v1\n"), "it is a pointer of Git LFS"),
+    ("new.jxl", raw(b"\xff\x0a" + bytes(40)), "it is JPEG XL, which is not read here"),
     ("bomb.png", raw(bomb()), "100,000x100,000 pixels need about .* GB of memory"),
     ("animated.gif", frames(kind="GIF"), "it holds 3 pictures; save them as files of their own"),
     ("animated.webp", frames(kind="WEBP"), "it holds 3 pictures"),
@@ -333,6 +337,76 @@ class TestWhatAFileSays:
             assert after.xmp == XMP
             assert (place[1], tuple(map(float, place[2]))) == ("N", (52, 31, 12))
             assert (taken[0x9003], said[0x010F]) == ("2024:05:06 07:08:09", "Maker")
+
+    @pytest.mark.parametrize("name", ["a.png", "deep.png", "a.jpg"])
+    def test_comments_captions_and_colours_by_numbers_stay_where_the_format_does(
+        self, name: str, tmp_path: Path
+    ) -> None:
+        caption = b"tEXtTitle\0A house with a number"
+        colours = chunk(b"cICP", bytes([9, 16, 0, 1]))
+        said = [chunk(caption[:4], caption[4:]), colours]
+        if name == "a.jpg":
+            said = [b"\xff\xed\0\x1bPhotoshop 3.0\x008BIM\4\4" + bytes(5), b"\xff\xfe\0\x09a house"]
+            (tmp_path / name).write_bytes(b"\xff\xd8" + b"".join(said) + encoded("JPEG")[2:])
+        else:
+            content = encoded("PNG") if name == "a.png" else png(noise(6, 9, 3, kind=np.uint16))
+            # what editors add comes behind the pixels, too, and what follows the end belongs to nobody
+            (tmp_path / name).write_bytes(content[:33] + colours + content[33:-12] + said[0] + content[-12:] + said[0])
+        (result,) = run(tmp_path, name).values()
+        written = result.target.read_bytes() if result.target else b""
+        assert (result.notes, [written.count(each) for each in said]) == ((), [1, 1])
+        (result,) = run(tmp_path, name, strip=True, overwrite=True).values()
+        written = result.target.read_bytes() if result.target else b""
+        assert [each in written for each in said] == [False, name != "a.jpg"]
+        (result,) = run(tmp_path, name, into="tiff").values()
+        assert "its comments and captions were left out: they are not written into TIFF" in result.notes
+        assert any("(cICP)" in note for note in result.notes) == (name != "a.jpg")
+
+    def test_damaged_exif_harms_no_picture(self, tmp_path: Path) -> None:
+        # Pillow looks at it twice where the file names no dots an inch, and gives in the first time
+        for number, exif in enumerate([b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0"]):
+            image(noise(*COLOUR), exif=exif, dpi=(72, 72))(tmp_path / f"{number}.jpg")
+        for result in run(tmp_path, "0.jpg", "1.jpg", "2.jpg").values():
+            assert result.target is not None
+            assert read(result.target).values.shape == COLOUR
+
+    def test_a_turn_in_four_bytes_is_made_once(self, tmp_path: Path) -> None:
+        exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\4\0\1\0\0\0\6\0\0\0" + bytes(4)
+        image(noise(*COLOUR), exif=b"Exif\0\0" + exif)(tmp_path / "a.jpg")
+        (result,) = run(tmp_path, "a.jpg").values()
+        assert Image.open(result.target).size == (6, 9)
+        assert Image.open(result.target).getexif()[0x0112] == 1
+
+    def test_exif_that_a_png_holds_as_text_is_kept(self, tmp_path: Path) -> None:
+        held = b"Exif\0\0" + described(6).tobytes()[6:]
+        text = b"Raw profile type exif\0\nexif\n%8d\n%s\n" % (len(held), held.hex().encode())
+        (tmp_path / "a.png").write_bytes(png(noise(6, 9, 3, kind=np.uint16), before=chunk(b"tEXt", text)))
+        (result,) = run(tmp_path, "a.png").values()
+        now = Image.open(result.target)
+        assert (now.size, now.getexif()[0x0112], now.getexif()[0x010F]) == ((6, 9), 1, "Maker")
+
+    def test_webp_without_loss_stays_so_behind_a_long_profile(self, tmp_path: Path) -> None:
+        image(noise(*COLOUR), lossless=True, icc_profile=PROFILE + bytes(_RNG.bytes(90_001)))(tmp_path / "a.webp")
+        before = read(tmp_path / "a.webp")
+        (result,) = run(tmp_path, "a.webp").values()
+        np.testing.assert_array_equal(read(result.target).values, halved(before))
+
+    def test_two_calls_that_write_one_file_at_once_leave_it_whole(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        image(noise(*COLOUR))(tmp_path / "a.tif")
+        once = iter([True])
+
+        def beside_another(file: Path, *values: Any, **about: Any) -> None:
+            write_tiff(file, *values, **about)
+            if next(once, False):
+                assert run(tmp_path, "a.tif", overwrite=True)["a.tif"].reason is None
+
+        monkeypatch.setattr("svhn_denoiser.denoising.tiff.write", beside_another)
+        (result,) = run(tmp_path, "a.tif").values()
+        assert result.reason is None
+        np.testing.assert_array_equal(read(result.target).values, halved(read(tmp_path / "a.tif")))
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.tif"]
 
     def test_what_is_lost_on_the_way_is_said(self, tmp_path: Path) -> None:
         raw(png(noise(6, 9, 3, kind=np.uint16)))(tmp_path / "deep.png")
