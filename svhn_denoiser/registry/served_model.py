@@ -36,20 +36,25 @@ class Served:
         """Denoise pictures.
 
         Args:
-            data: (N, H, W, 3), from 0 to `highest`.
-            params: `highest`, the value that is white: 1, or 255 for 8-bit pictures.
+            data: (N, H, W, 3), from 0 to `highest`; of uint8 or uint16, from 0 to the highest value of the type.
+            params: `highest`, the value that is white: 1, or 255 for 8-bit pictures that are sent as numbers.
 
         Returns:
-            float32 pictures of the same shape and range.
+            Pictures of the same shape and range: uint8 or uint16 if they were, else float32.
 
         Raises:
             MlflowException: they have another shape or range; a server answers 400.
         """
-        highest = float((params or {}).get(HIGHEST, 1))
-        pictures = np.asarray(data, np.float32)
-        if problem := _problem(pictures, highest):
+        given, highest = _array(data), float((params or {}).get(HIGHEST, 1))
+        kind = given.dtype
+        unsigned = kind.kind == "u" and kind.itemsize <= 2
+        if unsigned and highest == 1:  # not said: the type says it
+            highest = float(np.iinfo(kind).max)
+        if problem := _problem(given, highest):
             raise MlflowException(problem, error_code=INVALID_PARAMETER_VALUE)
-        return np.float32(highest) * self._model.predict(pictures / np.float32(highest))
+        white = np.float32(highest)
+        clean = white * self._model.predict(given.astype(np.float32) / white)
+        return np.rint(np.clip(clean, 0, white)).astype(kind) if unsigned else clean
 
 
 def _load_pyfunc(path: str) -> Served:
@@ -57,6 +62,17 @@ def _load_pyfunc(path: str) -> Served:
     import mlflow.keras
 
     return Served(mlflow.keras._load_pyfunc(path))
+
+
+def _array(data: Any) -> "np.ndarray[Any, Any]":
+    try:
+        array = np.asarray(data)
+        return array if array.dtype.kind == "u" else array.astype(np.float32)
+    except (ValueError, TypeError) as error:
+        raise MlflowException(
+            f"pictures that are no array of numbers: {error}. Expected (pictures, height, width, 3), all of one size.",
+            error_code=INVALID_PARAMETER_VALUE,
+        ) from error
 
 
 def _problem(pictures: "np.ndarray[Any, Any]", highest: float) -> str | None:
@@ -69,6 +85,6 @@ def _problem(pictures: "np.ndarray[Any, Any]", highest: float) -> str | None:
     if np.isfinite([low, high]).all() and low >= -slack and high <= highest + slack:
         return None
     return (
-        f"values from {low:g} to {high:g}: expected 0 to {highest:g}. Send 8-bit pictures with the parameter "
-        f'{{"{HIGHEST}": 255}}, or divide them by 255; clip what noise took out of the range.'
+        f"values from {low:g} to {high:g}: expected 0 to {highest:g}. Send 8-bit pictures as uint8, or with the "
+        f'parameter {{"{HIGHEST}": 255}}, or divide them by 255; clip what noise took out of the range.'
     )
