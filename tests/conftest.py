@@ -58,8 +58,8 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository without a store, as the working folder; what MLflow and DVC keep in the environment is put back."""
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No store, account or experiment is named in the environment; what MLflow and DVC keep there is put back."""
     for name in (
         "MLFLOW_TRACKING_URI",
         "MLFLOW_REGISTRY_URI",
@@ -74,6 +74,11 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         # set first, so that monkeypatch also takes away what MLflow sets meanwhile
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_variables: None) -> Path:
+    """A repository without a store, as the working folder."""
     folder = tmp_path / "repository"
     (folder / ".git").mkdir(parents=True)
     monkeypatch.chdir(folder)

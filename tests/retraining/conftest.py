@@ -20,22 +20,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Toy:
 
 
 @pytest.fixture
-def toy(template: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+def toy(template: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_variables: None) -> Toy:
     """A fresh clone as the working folder; nothing was trained yet."""
     shutil.copytree(template.folder.parent, tmp_path / "toy")
     made = Toy(tmp_path / "toy" / "first", tmp_path / "toy" / "shared")
     made.git("remote", "set-url", "origin", str(made.shared / "origin"))
     made.use_remote(str(made.shared / "remote"))
-    for name in (
-        "MLFLOW_TRACKING_URI",
-        "MLFLOW_TRACKING_USERNAME",
-        "MLFLOW_TRACKING_PASSWORD",
-        "DVC_ROOT",
-        "DVC_EXP_NAME",
-        "DVC_EXP_BASELINE_REV",
-    ):
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
     monkeypatch.setenv("TOY", str(made.shared))
     monkeypatch.setenv("PATH", made.environment()["PATH"])
     monkeypatch.chdir(made.folder)
