@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from svhn_denoiser.moving.inventory import DESCRIPTION_OF_MODEL, Inventory, Model, Recorded, as_point
+from svhn_denoiser.tracking import pages
 from svhn_denoiser.tracking.store import Store
 from svhn_denoiser.tracking.tags import COPIED_FROM
 
@@ -44,9 +45,8 @@ class Copy:
     def translated(self, text: str) -> str:
         """A text in which ids of runs, of models and of the experiment are those of the copies."""
         text = _ID.sub(lambda found: self.ids.get(found[0], found[0]), text)
-        return text.replace(
-            f"#/experiments/{self.source.experiment_id}/", f"#/experiments/{self.target.experiment_id}/"
-        )
+        here, there = (pages.of_experiment(store.experiment_id) for store in (self.source, self.target))
+        return text.replace(here, there)
 
     def copy(self, say: Callable[[str], object]) -> None:
         """Copy what is missing: runs, their points and files, and models.

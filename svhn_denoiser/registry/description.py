@@ -7,6 +7,7 @@ from svhn_denoiser.paths import REPORT
 from svhn_denoiser.registry import card_file
 from svhn_denoiser.registry.events import GATE, NOBODY, REFUSED
 from svhn_denoiser.registry.versions import MODEL, Version, came_after_another, find, versions
+from svhn_denoiser.tracking import pages
 from svhn_denoiser.tracking.runs import known_of_run, run_exists
 from svhn_denoiser.tracking.store import Store
 from svhn_denoiser.tracking.tags import SETTINGS
@@ -64,8 +65,8 @@ def of_run(experiment_id: str, version: Version, run: Mapping[str, str], line: s
         run: what `known_of_run` gives.
         line: what `of_version` gives.
     """
-    report = f"#/experiments/{experiment_id}/runs/{version.run_id}/artifacts/{REPORT.as_posix()}"
-    page = f"#/models/{MODEL}/versions/{version.number}"
+    report = pages.artifact(experiment_id, version.run_id, REPORT.as_posix())
+    page = pages.version(MODEL, version.number)
     lines = [
         f"{line}.",
         f"[Report]({report}) · [version {version.number}]({page})",

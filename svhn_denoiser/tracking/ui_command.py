@@ -55,13 +55,16 @@ def _store() -> "Store":
 
 def _saved(store: "Store") -> bool:
     from svhn_denoiser.tracking import views
-    from svhn_denoiser.tracking.store import REFUSALS, in_words
+    from svhn_denoiser.tracking.store import REFUSALS, explained, in_words
 
     try:
         views.write(store)
     except REFUSALS as error:
-        typer.echo(f"The views could not be saved, so this is MLflow's own page of runs: {in_words(error)}", err=True)
-        return False
+        with explained(store):
+            there = views.are_there(store)
+        which = "these are older ones" if there else "this is MLflow's own page of runs"
+        typer.echo(f"The views could not be saved, so {which}: {in_words(error)}", err=True)
+        return there
     return True
 
 

@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
+from svhn_denoiser.tracking import pages
 from svhn_denoiser.tracking.location import EXPERIMENT
 from svhn_denoiser.tracking.store import REFUSALS, Store
 
@@ -77,6 +77,12 @@ def refresh(store: Store) -> None:
     """
     with suppress(*REFUSALS):
         write(store)
+
+
+def are_there(store: Store) -> bool:
+    """Whether somebody wrote them."""
+    tags = store.client.get_experiment(store.experiment_id).tags
+    return all(_TAG + view in tags for view in _NAMES)
 
 
 def scored_runs(store: Store) -> "list[Run]":
@@ -145,24 +151,18 @@ def addresses(store: Store, base: str, *, saved: bool) -> Iterator[tuple[str, st
         base: where the interface is, `http://127.0.0.1:5000`.
         saved: whether the views are there; otherwise the plain page of runs is the first and only view.
     """
-    home = f"{base.rstrip('/')}/#"
-    runs = f"{home}/experiments/{store.experiment_id}/runs"
-    # otherwise the page is one for language models
-    kind = "workflowType=machine_learning"
+    home = f"{base.rstrip('/')}/"
     if saved:
-        yield "runs, best first", f"{runs}?{kind}&viewStateShareKey={TABLE}"
+        yield "runs, best first", home + pages.runs(store.experiment_id, TABLE)
         for view, name in ((CURVES, "curves"), (DIFFERENCES, "what differs from the best run")):
-            yield name, f"{runs}?{kind}&compareRunsMode=CHART&viewStateShareKey={view}"
+            yield name, home + pages.runs(store.experiment_id, view, charts=True)
     else:
-        yield "runs", f"{runs}?{kind}"
+        yield "runs", home + pages.runs(store.experiment_id)
     best = [run.info.run_id for run in scored_runs(store)[:_COMPARED]]
     if len(best) > 1:
-        wanted = (quote(json.dumps(ids)) for ids in (best, [store.experiment_id]))
-        # in this order: MLflow looks for the runs at the very beginning
-        compared = f"{home}/compare-runs?runs={next(wanted)}&experiments={next(wanted)}&{kind}"
-        yield f"the best {len(best)} compared", compared
+        yield f"the best {len(best)} compared", home + pages.compared(store.experiment_id, best)
     if store.client.search_registered_models(f"name='{EXPERIMENT}'", max_results=1):
-        yield "versions of the model", f"{home}/models/{EXPERIMENT}?{kind}"
+        yield "versions of the model", home + pages.model(EXPERIMENT)
 
 
 def _place(setting: str) -> tuple[int, str]:

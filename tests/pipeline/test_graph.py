@@ -37,6 +37,7 @@ DECIDES_NOTHING = {
     "tracking/location.py",
     "tracking/names.py",
     "tracking/outbox.py",
+    "tracking/pages.py",
     "tracking/rights.py",
     "tracking/runs.py",
     "tracking/sqlite_file.py",

@@ -36,6 +36,7 @@ from tests.patience import SOON
 from tests.team_server import AnyStore
 
 # isort: split
+from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import scoring_server
 
 _MEANS = {"psnr": 30.5, "ssim": 0.9}
@@ -141,7 +142,7 @@ class TestVersions:
         pictures = np.random.default_rng(1).random((2, 16, 24, 3), dtype=np.float32)
         served = mlflow.pyfunc.load_model("models:/svhn-denoiser@challenger")
         np.testing.assert_allclose(served.predict(pictures), model.predict_on_batch(pictures), atol=1e-6)
-        (pixels,) = served.metadata.get_input_schema().inputs
+        (pixels,) = served.metadata.get_output_schema().inputs
         assert (pixels.shape, pixels.type) == ((-1, -1, -1, 3), np.dtype(np.float32))
         requirements = Path(mlflow.pyfunc.get_model_dependencies("models:/svhn-denoiser/1")).read_text().split()
         assert f"keras=={keras.__version__}" in requirements
@@ -164,7 +165,11 @@ class TestVersions:
             for pictures, params, answer in (
                 ([[[[0, 0.5, 1]]]], {}, [[[[0, 0.5, 1]]]]),
                 (odd_size, {"highest": 255}, odd_size),
-                (odd_size, {}, "values from 0 to 255: expected 0 to 1. Send 8-bit pictures with the parameter"),
+                (
+                    odd_size,
+                    {},
+                    "values from 0 to 255: expected 0 to 1. Send 8-bit pictures as uint8, or with the parameter",
+                ),
                 ([[[[-0.2, 0.5, 1]]]], {}, "values from -0.2 to 1: expected 0 to 1"),
                 ([[[[0, 0, 0]]]], {"highest": 0}, "highest = 0: expected the value that is white"),
                 ([[[[0, 0]]]], {}, "shape"),
@@ -198,6 +203,37 @@ class TestVersions:
         for event, other, reason in (("promotion", "1", "a test"), ("rollback", "1", "bad")):
             assert (left[event]["other"], left[event]["reason"]) == (other, reason)
         json.dumps(left)
+
+    def test_a_loaded_version_takes_pictures_of_8_and_16_bits_and_gives_the_same_back(
+        self, store: Store, models: dict[str, Path]
+    ) -> None:
+        import mlflow
+
+        run = store.client.create_run(store.experiment_id).info.run_id
+        blur = load_model(models["blur"])
+        versions.add(store, blur, sha256="1", run_id=run, tags={})
+        loaded = mlflow.pyfunc.load_model("models:/svhn-denoiser/1")
+        values = np.random.default_rng(1).random((2, 6, 9, 3))
+        for kind in (np.uint8, np.uint16):
+            white = np.iinfo(kind).max
+            given = (values * white).astype(kind)
+            clean = blur.predict_on_batch(given / np.float32(white)) * white
+            for params in (None, {"highest": float(white)}):
+                got = loaded.predict(given, params=params)
+                assert got.dtype == kind
+                np.testing.assert_allclose(got, clean, atol=0.51)
+        as_numbers = loaded.predict(values.tolist())
+        assert as_numbers.dtype == np.float32
+        np.testing.assert_allclose(as_numbers, blur.predict_on_batch(np.float32(values)), atol=1e-6)
+        for wrong, said in (
+            (np.full((1, 4, 4, 3), 128), "values from 128 to 128: expected 0 to 1. Send 8-bit pictures as uint8"),
+            (np.zeros((1, 3, 4, 4), np.uint8), r"shape \(1, 3, 4, 4\)"),
+            (np.full((1, 4, 4, 3), np.nan), "values from nan to nan"),
+            ([[[[0, 1, 0]], [[0]]]], "no array of numbers"),
+            ("pictures", "no array of numbers"),
+        ):
+            with pytest.raises(MlflowException, match=said):
+                loaded.predict(wrong)
 
     def test_the_same_bytes_make_one_version_whichever_run_made_them(
         self, store: Store, models: dict[str, Path]
@@ -549,10 +585,12 @@ class TestRegistration:
         stage(run_id=run)
         found = store.client.get_run(run).data.tags
         note = found["mlflow.note.content"].split("\n\n")
+        # otherwise MLflow opens them as pages of language models
+        kind = "workflowType=machine_learning"
         assert note == [
             "30.50 dB (+0.0), residual-unet, gaussian 0.1, official SVHN; first champion.",
-            f"[Report](#/experiments/{store.experiment_id}/runs/{run}/artifacts/reports/report.html) · "
-            "[version 1](#/models/svhn-denoiser/versions/1)",
+            f"[Report](#/experiments/{store.experiment_id}/runs/{run}/artifacts/reports/report.html?{kind}) · "
+            f"[version 1](#/models/svhn-denoiser/versions/1?{kind})",
             "To repeat it: `git checkout 0123456789 && dvc exp run -S train.width=24 -S 'download.path=my pictures'`",
         ]
         assert found["gate"] == "passed"

@@ -21,7 +21,7 @@ from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.params import Params
 from svhn_denoiser.registry import promotion, versions
 from svhn_denoiser.retraining import registry_access
-from svhn_denoiser.tracking import rights
+from svhn_denoiser.tracking import rights, views
 from svhn_denoiser.tracking import store as store_module
 from svhn_denoiser.tracking.store import Store, connect
 from svhn_denoiser.tracking.training_run import training_run
@@ -77,6 +77,18 @@ def test_who_may_only_read_is_told_before_anything_is_trained(
     assert registry_access.problem(report_only=True) is None
     assert len(store.client.search_runs([store.experiment_id])) == 2
     # and reads what there is
+    shown = CliRunner().invoke(app, ["ui", "--no-browser"])
+    assert shown.exit_code == 0, shown.exception
+    page = f"{any_store.team.address}/#/experiments/{store.experiment_id}/runs?workflowType=machine_learning"
+    why = f"the user {READER} may not do this: it needs {EXPERIMENT}. Who has MANAGE there can give it"
+    assert shown.stdout.startswith(f"runs:\n  {page}\n")
+    assert shown.stderr.startswith(f"The views could not be saved, so this is MLflow's own page of runs: {why}")
+    as_user(monkeypatch, MEMBER)
+    views.write(store)
+    as_user(monkeypatch, READER)
+    shown = CliRunner().invoke(app, ["ui", "--no-browser"])
+    assert shown.stdout.startswith(f"runs, best first:\n  {page}&viewStateShareKey={views.TABLE}\n")
+    assert shown.stderr.startswith(f"The views could not be saved, so these are older ones: {why}")
     assert CliRunner().invoke(app, ["registry", "show", "champion"]).exit_code == 0
     assert load_model(versions.fetch(connect(create=False), f"models:/{NAME}@champion", tmp_path)) is not None
     for command in (["registry", "promote", "2", "--reason", "x"], ["registry", "rollback", "--reason", "x"]):
