@@ -83,6 +83,7 @@ class Picture:
         dpi: dots an inch, across and down.
         colours: what a PNG says of its colours besides a profile, such as its gamma: chunks by their names.
         left_out: what else its file holds, in words; empty where there is nothing.
+        halved_colours: whether its colours have a lower resolution than its brightness.
         words: what only a file of the same format can say, as `picture_notes.words` finds it.
     """
 
@@ -96,6 +97,7 @@ class Picture:
     dpi: tuple[float, float] | None = None
     colours: Mapping[bytes, bytes] = field(default_factory=dict)
     left_out: str = ""
+    halved_colours: bool = False
     words: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
@@ -163,6 +165,7 @@ def read(path: Path) -> Picture:
             dpi=picture_notes.dpi(image),
             colours=picture_notes.colours_of_png(image),
             left_out=_left_out(image, mode, values),
+            halved_colours=picture_notes.halved_colours(image, path),
             words=picture_notes.words(image, path),
         )
 

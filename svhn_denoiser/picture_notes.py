@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 _ORIENTATION = 0x0112
 _SHORT = 3
@@ -112,6 +112,30 @@ def colours_of_png(image: Image.Image) -> dict[bytes, bytes]:
     if "srgb" in about:
         chunks[b"sRGB"] = bytes([about["srgb"]])
     return chunks
+
+
+def halved_colours(image: Any, path: Path) -> bool:
+    """Whether a picture's colours are stored at a lower resolution than its brightness, as most JPEGs have them.
+
+    Args:
+        image: as Pillow opened it.
+        path: its file.
+    """
+    if image.format in {"JPEG", "MPO"}:
+        return JpegImagePlugin.get_sampling(image) > 0
+    return image.format == "WEBP" and not lossless_webp(path)
+
+
+def lossless_webp(path: Path) -> bool:
+    """Whether a WebP file's pixels are kept without loss; a profile before them may be long."""
+    with path.open("rb") as file:
+        file.seek(12)
+        while len(header := file.read(8)) == 8:
+            if header[:4] in {b"VP8 ", b"VP8L"}:
+                return header[:4] == b"VP8L"
+            length = int.from_bytes(header[4:], "little")
+            file.seek(length + length % 2, 1)
+    return False
 
 
 def words(image: Any, path: Path) -> tuple[tuple[bytes, bytes], ...]:

@@ -55,6 +55,7 @@ class Result:
         reason: why it was not denoised, if so.
         pixels: how many it has.
         noise: standard deviation of its noise before, estimated; None where it was not read.
+        halved_colours: whether its colours have a lower resolution than its brightness.
         notes: what is to be said of it, such as what its new format cannot hold.
     """
 
@@ -63,6 +64,7 @@ class Result:
     reason: str | None = None
     pixels: int = 0
     noise: float | None = None
+    halved_colours: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -222,7 +224,8 @@ def _read(job: Job) -> _InHand | Result:
         _check_range(values)
         colours = values[..., :-1] if picture.has_alpha else values
         pixels = values.shape[0] * values.shape[1]
-        return _InHand(job, picture, Result(job.source, pixels=pixels, noise=noise_level(colours)))
+        result = Result(job.source, pixels=pixels, noise=noise_level(colours), halved_colours=picture.halved_colours)
+        return _InHand(job, picture, result)
     except UnreadablePictureError as error:
         return Result(job.source, reason=error.reason)
     except (DenoiserError, OSError, ValueError, MemoryError) as error:

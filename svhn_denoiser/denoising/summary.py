@@ -34,6 +34,11 @@ def remarks(results: Sequence[Result], trained: TrainedNoise | None, *, shipped:
                 f"noise of about {levels} in {_names(other)}, and this model was trained for {trained}: it may do harm "
                 f"there{advice}"
             )
+    if halved := [result for result in done if result.halved_colours and not _next_to_none(result)]:
+        said.append(
+            "colours at half the resolution, as most JPEG and WebP files store them: that smooths the noise, and "
+            f"little of it is removed, in {_names(halved)}"
+        )
     notes = {note for result in done for note in result.notes}
     said += sorted(f"{_names([r for r in done if note in r.notes])}: {note}" for note in notes)
     return said
@@ -48,6 +53,7 @@ def as_dict(result: Result) -> dict[str, Any]:
         "reason": result.reason,
         "noise": None if result.noise is None else round(result.noise, 4),
         "pixels": result.pixels,
+        "halved_colours": result.halved_colours,
         "notes": list(result.notes),
     }
 

@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 from svhn_denoiser.denoising import deep_png, tiff
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.picture_files import Picture
-from svhn_denoiser.picture_notes import COLOURS_BY_NUMBERS
+from svhn_denoiser.picture_notes import COLOURS_BY_NUMBERS, lossless_webp
 
 _QUALITY = 95
 # the most pixels a side
@@ -72,7 +72,7 @@ def write(
         elif into == "JPEG":
             _write_jpeg(unfinished, stored, about)
         else:
-            lossless = picture.format == "WEBP" and source is not None and _lossless(source)
+            lossless = picture.format == "WEBP" and source is not None and lossless_webp(source)
             Image.fromarray(stored).save(unfinished, "WEBP", quality=_QUALITY, lossless=lossless, **about)
         if source is not None:
             times = source.stat()
@@ -153,15 +153,3 @@ def _write_png(file: Path, values: NDArray[Any], about: dict[str, Any], colours:
         deep_png.write(file, values, **about)
     else:
         Image.fromarray(values).save(file, "PNG", **about)
-
-
-def _lossless(source: Path) -> bool:
-    """Whether a WebP file's pixels are kept without loss; a profile before them may be long."""
-    with source.open("rb") as file:
-        file.seek(12)
-        while len(header := file.read(8)) == 8:
-            if header[:4] in {b"VP8 ", b"VP8L"}:
-                return header[:4] == b"VP8L"
-            length = int.from_bytes(header[4:], "little")
-            file.seek(length + length % 2, 1)
-    return False

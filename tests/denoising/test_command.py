@@ -89,6 +89,21 @@ class TestWhatIsSaid:
         done = denoise(monkeypatch, "clean.png", "-o", "out")
         assert "note: next to no noise, so there is little to remove, in clean.png\n" in done.stderr
 
+    def test_pictures_whose_noise_was_smoothed_with_their_colours_are_named(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for sigma, name in ((0.1, "noisy"), (0, "clean")):
+            noisy = Image.open(picture(folder / f"{name}.png", sigma))
+            noisy.save(folder / f"{name}-half.jpg", quality=97, subsampling=2)
+            noisy.save(folder / f"{name}-full.jpg", quality=97, subsampling=0)
+            noisy.convert("L").save(folder / f"{name}-grey.jpg", quality=97)
+            noisy.save(folder / f"{name}-lossy.webp", quality=97)
+            noisy.save(folder / f"{name}-exact.webp", lossless=True)
+        done = denoise(monkeypatch, ".", "-o", "out", noise="gaussian [0, 0.3]")
+        (line,) = [line for line in done.stderr.splitlines() if "colours" in line]
+        assert line.startswith("note: colours at half the resolution, as most JPEG and WebP files store them")
+        assert line.endswith(" in noisy-half.jpg, noisy-lossy.webp")
+
     def test_a_model_for_any_strength_is_for_weak_noise_too(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -109,7 +124,7 @@ class TestWhatIsSaid:
         by_name = {each["source"]: each for each in said["pictures"]}
         assert by_name["a.bmp"] | {"noise": None} == {
             "source": "a.bmp", "target": "out/a.png", "denoised": True, "reason": None, "noise": None, "pixels": 4096,
-            "notes": ["BMP is not written here: it became PNG"],
+            "halved_colours": False, "notes": ["BMP is not written here: it became PNG"],
         }  # fmt: skip
         assert by_name["a.bmp"]["noise"] == pytest.approx(0.1, rel=0.1)
         assert by_name["gone.png"]["reason"] == "no such file or folder"
