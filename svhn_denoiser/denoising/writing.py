@@ -4,14 +4,13 @@ import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from svhn_denoiser.denoising import deep_png, tiff
+from svhn_denoiser.denoising import deep_png, tiff, unfinished_folders
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.picture_files import Picture
 from svhn_denoiser.picture_notes import COLOURS_BY_NUMBERS, lossless_webp
@@ -62,9 +61,8 @@ def write(
         about["words"] = words
     about = {name: value for name, value in about.items() if value}
     target.parent.mkdir(parents=True, exist_ok=True)
-    # a folder of its own: another call may be writing the same picture
-    with TemporaryDirectory(prefix=".unfinished-", dir=target.parent) as folder:
-        unfinished = Path(folder) / target.name
+    with unfinished_folders.within(target.parent) as folder:
+        unfinished = folder / target.name
         if into == "TIFF":
             tiff.write(unfinished, stored, **about)
         elif into == "PNG":
