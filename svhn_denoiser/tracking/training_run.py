@@ -34,6 +34,7 @@ from svhn_denoiser.tracking.tags import RESUMED_FROM, of_training
 
 # isort: split
 from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+from mlflow.exceptions import MlflowException
 
 # internal to MLflow: seen with 3.17, which pyproject.toml pins
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
@@ -216,8 +217,14 @@ def _describe(run: TrainingRun, params: Params) -> None:
         source_type="local",
         source=json.dumps({"uri": NOISY.as_posix()}),
     )
-    training = InputTag("mlflow.data.context", "training")
-    run.store.client.log_inputs(run.run_id, [DatasetInput(data, tags=[training])])
+    inputs = [DatasetInput(data, tags=[InputTag("mlflow.data.context", "training")])]
+    try:
+        run.store.client.log_inputs(run.run_id, inputs)
+    except MlflowException as error:
+        if rights.status(error) != 400:
+            raise
+        # of two trainings that bring the same new data at the same moment, the database refuses one; by now it has them
+        run.store.client.log_inputs(run.run_id, inputs)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from svhn_denoiser.registry.versions import Version
 from svhn_denoiser.tracking.lineage import person
 from svhn_denoiser.tracking.location import store_exists
 from svhn_denoiser.tracking.store import Store, connect
+from svhn_denoiser.tracking.training_run import training_run
 from tests.command_line import invoke
 from tests.patience import SOON
 from tests.team_server import AnyStore
@@ -53,7 +54,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Real Keras models that do something to noise: none, a little, more."""
     folder = tmp_path_factory.mktemp("models")
     files = {}
-    for name, size in (("identity", 1), ("blur", 3), ("more blur", 5)):
+    for name, size in (("identity", 1), ("blur", 3), ("the same blur", 3), ("more blur", 5)):
         pixels = keras.Input((None, None, 3))
         # its averages take nothing from beyond the edges
         model = keras.Model(pixels, keras.layers.AveragePooling2D(size, strides=1, padding="same")(pixels))
@@ -822,6 +823,41 @@ class TestRegistration:
         result = stage("more blur")
         assert (result["champion_before"], result["champion_after"]) == (rivals[0].number, result["version"])
         assert replaced(store) == str(rivals[0].number)
+
+    def test_two_trainings_that_end_at_once_make_two_versions_and_one_champion(
+        self, stage: Any, store: Store, settings: Params, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        promote, together = promotion.promote, threading.Barrier(2)
+
+        def at_once(store: Store, challenger: Version, *, over: Version | None, **how: Any) -> None:
+            if over is None:  # compared with the same champion, none
+                together.wait()
+            promote(store, challenger, over=over, **how)
+
+        monkeypatch.setattr(promotion, "promote", at_once)
+
+        def go(model: str) -> dict[str, Any]:
+            try:
+                with training_run(settings) as run:
+                    run.log_epoch(1, {"loss": 0.5})
+                    together.wait()
+                return stage(model, run_id=run.run_id)
+            except BaseException:
+                together.abort()  # the other waits for ever otherwise
+                raise
+
+        with ThreadPoolExecutor(2) as pool:
+            first, late = sorted(pool.map(go, ("blur", "the same blur")), key=lambda result: not result["promoted"])
+        assert (first["promoted"], first["champion_before"], first["champion_after"]) == (True, None, first["version"])
+        assert (late["promoted"], late["champion_before"]) == (False, first["version"]), "it was compared again"
+        assert late["reasons"][0].startswith("Refused: PSNR differs from the champion's")
+        assert f"(version {first['version']})" in late["reasons"][0]
+        assert [version.number for version in versions.versions(store)] == [2, 1]
+        assert {version.run_id for version in versions.versions(store)} == {first["run_id"], late["run_id"]}
+        assert champion_number(store) == first["version"]
+        assert store.client.get_registered_model(versions.MODEL).tags == {}, "no claim is left"
+        ends = {run.info.run_id: run.info.status for run in store.client.search_runs([store.experiment_id])}
+        assert ends == dict.fromkeys((first["run_id"], late["run_id"]), "FINISHED")
 
     @pytest.mark.parametrize("any_store", ["embedded"], indirect=True)
     def test_a_champion_that_is_lost_is_said(self, stage: Any, repository: Path) -> None:

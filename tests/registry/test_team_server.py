@@ -2,9 +2,7 @@
 
 import socket
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -134,30 +132,6 @@ def test_a_server_that_does_not_know_its_name_is_told_from_one_that_gives_no_rig
     assert got.status_code == 403
     error = MlflowException(f"failed with error code 403 != 200. Response body: '{got.text}'", PERMISSION_DENIED)
     assert rights.refusal(error).endswith("adds the name to MLFLOW_SERVER_ALLOWED_HOSTS.")
-
-
-@ACCOUNTS
-def test_two_members_that_register_at_once_make_two_versions_and_one_champion(
-    any_store: AnyStore, model_file: Path
-) -> None:
-    store, together = connect(), threading.Barrier(2)
-
-    def go(sha256: str) -> str:
-        together.wait()
-        version = register(store, model_file, sha256)
-        try:
-            promotion.promote(store, version, over=None, by="gate", reason="better")
-        except promotion.ChampionChangedError:
-            return "too late"
-        return str(version.number)
-
-    with ThreadPoolExecutor(2) as pool:
-        outcomes = sorted(pool.map(go, "ab"))
-    champion = versions.champion(store)
-    assert champion is not None
-    assert outcomes == [str(champion.number), "too late"]
-    assert [version.number for version in versions.versions(store)] == [2, 1]
-    assert store.client.get_registered_model(NAME).tags == {}, "no claim is left"
 
 
 @DIRECT
