@@ -6,7 +6,7 @@ knows others, and some of them are programs (it hands PostScript to Ghostscript)
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,17 +111,25 @@ class Picture:
         return self.values.ndim == 3 and self.values.shape[2] in {2, 4}
 
 
-def find(folder: Path) -> tuple[list[Path], list[Path]]:
+def _refuse(error: OSError) -> None:
+    raise DenoiserError(f"{error.filename}: cannot be looked into: {error.strerror}.") from None
+
+
+def find(folder: Path, refused: Callable[[OSError], None] = _refuse) -> tuple[list[Path], list[Path]]:
     """The files in a folder and below: pictures by their ending, and others; each in order of their names.
 
     Hidden files and folders are left out: those whose names begin with a dot, such as the `._x.jpg` that macOS puts
     beside x.jpg. Links to folders are not followed. A link to nothing counts as the file that it is called.
 
+    Args:
+        folder: where to look.
+        refused: is called with the error where a folder cannot be looked into.
+
     Raises:
-        DenoiserError: a folder cannot be looked into.
+        DenoiserError: a folder cannot be looked into, and nothing else was said about that.
     """
     found: list[Path] = []
-    for place, folders, names in os.walk(folder, onerror=_refuse):
+    for place, folders, names in os.walk(folder, onerror=refused):
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths = (Path(place, name) for name in names if not name.startswith("."))
         found += [path for path in paths if path.is_file() or not path.exists()]
@@ -197,10 +205,6 @@ def opened(path: Path) -> Iterator[Image.Image]:
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged bytes
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UnreadablePictureError(path, reason.rstrip(".") or type(error).__name__) from error
-
-
-def _refuse(error: OSError) -> None:
-    raise DenoiserError(f"{error.filename}: cannot be looked into: {error.strerror}.") from None
 
 
 def _what_instead(path: Path) -> str:

@@ -7,6 +7,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, TextIO, cast
 
@@ -49,6 +50,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     and keeps its traceback. What is printed never fails for a character that the terminal does not have, and nothing
     on standard error shows a credential, whoever says it.
     """
+    _fill_closed()
     print_anything()
     show_no_credentials()
     try:
@@ -77,6 +79,20 @@ def run(main: Callable[[], None]) -> NoReturn:
 def _leave_room_for_dvc() -> None:
     if "DVC_STAGE" in os.environ and shutil.disk_usage(".").free < _FOR_THE_RECORD:
         raise OSError(errno.ENOSPC, "the disk is too full for DVC to record this stage", "dvc.lock")
+
+
+def _fill_closed() -> None:
+    """Let what is said on a closed stream go nowhere, and no file get its number.
+
+    A service may start a program so. The first picture it opened would become standard error, where libraries write.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 - open to the end of the program
 
 
 def print_anything() -> None:

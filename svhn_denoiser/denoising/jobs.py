@@ -63,9 +63,12 @@ def plan(arguments: Iterable[str], output: Path, *, into: str | None = None, ove
     wanted: dict[Path, dict[Path, Path]] = defaultdict(dict)
     for argument in arguments:
         try:
-            found = _found(argument, inside)
+            found = _found(argument, inside, made.failures)
         except DenoiserError as error:
             made.failures.append(Failure(Path(argument), str(error)))
+            continue
+        except OSError as error:  # such as a folder above it that may not be entered
+            made.failures.append(Failure(Path(argument), error.strerror or str(error)))
             continue
         for source, name in found:
             if source.suffix.lower() in _RAW:
@@ -147,38 +150,42 @@ def check_output(output: Path) -> None:
         raise DenoiserError(f"{there}: cannot be written into: {error.strerror}. Name another --output.") from None
 
 
-def _found(argument: str, output: Path) -> list[tuple[Path, Path]]:
-    """Pictures, and their names below the output folder."""
+def _found(argument: str, output: Path, failures: list[Failure]) -> list[tuple[Path, Path]]:
+    """Pictures, and their names below the output folder; folders that may not be looked into become failures."""
     if not argument:
         raise DenoiserError("an empty name; `.` is this folder")
     path = as_path(argument)
     if path.is_dir():
-        found = _pictures_in(path, output)
-        if not found:
+        before = len(failures)
+        found = _pictures_in(path, output, failures)
+        if not found and len(failures) == before:
             raise DenoiserError("holds no picture")
         return [(file, file.relative_to(path)) for file in found]
     if os.path.lexists(path):
         return [(path, Path(path.name))]
     if glob.has_magic(str(path)):
-        return _matches(path, output)
+        return _matches(path, output, failures)
     raise DenoiserError("no such file or folder")
 
 
-def _matches(pattern: Path, output: Path) -> list[tuple[Path, Path]]:
+def _matches(pattern: Path, output: Path, failures: list[Failure]) -> list[tuple[Path, Path]]:
     root = next(folder for folder in pattern.parents if not glob.has_magic(str(folder)))
     found: dict[Path, None] = {}
     matches = glob.glob(str(pattern), recursive=True)  # noqa: PTH207 - Path.glob takes none from the root on
     for match in sorted(matches):
         path = Path(match)
-        files = _pictures_in(path, output) if path.is_dir() else [path] if _is_picture(path) else []
+        files = _pictures_in(path, output, failures) if path.is_dir() else [path] if _is_picture(path) else []
         found |= dict.fromkeys(file for file in files if not file.resolve().is_relative_to(output))
     if not found:
         raise DenoiserError("this pattern matches no picture")
     return [(file, file.relative_to(root)) for file in found]
 
 
-def _pictures_in(folder: Path, output: Path) -> list[Path]:
-    pictures, others = find(folder)
+def _pictures_in(folder: Path, output: Path, failures: list[Failure]) -> list[Path]:
+    def refused(error: OSError) -> None:
+        failures.append(Failure(Path(error.filename), f"cannot be looked into: {error.strerror}"))
+
+    pictures, others = find(folder, refused)
     found = pictures + [file for file in others if _is_picture(file)]
     if folder.resolve() in output.parents:
         # what an earlier call wrote into a folder below is no input of this one

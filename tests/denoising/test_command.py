@@ -341,6 +341,17 @@ class TestTheProgram:
         assert done.returncode == 1
         assert re.fullmatch(rf"error: .* no standard {why} .*\n", done.stderr.decode())
 
+    def test_what_is_said_on_a_closed_standard_error_gets_into_no_picture(self, folder: Path) -> None:
+        picture(folder / "a.png")
+        halving_network(folder / "model.xml")
+        command = [sys.executable, "-m", "svhn_denoiser", "denoise", "a.png", "-o", "out", "--model", "model.xml"]
+        done = subprocess.run(
+            command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False, stdout=subprocess.PIPE,
+            preexec_fn=lambda: os.close(2),
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (0, b"1 of 1 pictures denoised into out\n")
+        Image.open(folder / "out/a.png").load()
+
     @pytest.mark.parametrize("factor", ["nan", "inf"])
     def test_a_network_that_answers_nan_or_infinity_writes_nothing(self, factor: str, folder: Path) -> None:
         picture(folder / "a.png")

@@ -151,3 +151,19 @@ def test_a_folder_without_the_right_to_write_is_refused_once_before_the_work(tmp
     assert done.returncode == 1
     assert done.stderr == "error: locked: cannot be written into: Permission denied. Name another --output.\n"
     assert list((tmp_path / "locked").iterdir()) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="rights are taken from root by Linux's prctl")
+def test_a_folder_that_may_not_be_entered_stops_nothing_else(tmp_path: Path) -> None:
+    touch(tmp_path, "in/a.png", "in/lost+found/b.png")
+    (tmp_path / "in/lost+found").chmod(0)
+    code = (
+        "from pathlib import Path; from svhn_denoiser.denoising.jobs import plan\n"
+        "made = plan(['in', 'in/lost+found/b.png', 'in/lost+found'], Path('out'))\n"
+        "failures = [f'{each.source}: {each.reason}' for each in made.failures]\n"
+        "print(*[job.source for job in made.jobs], *failures, sep='|')"
+    )
+    done = without_privileges([sys.executable, "-c", code], tmp_path, PYTHONPATH=str(ROOT))
+    (tmp_path / "in/lost+found").chmod(0o700)
+    closed = "in/lost+found: cannot be looked into: Permission denied"
+    assert done.stdout.strip().split("|") == ["in/a.png", closed, "in/lost+found/b.png: Permission denied", closed]
