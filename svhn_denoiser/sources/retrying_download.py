@@ -125,7 +125,9 @@ def _try_once(
     except requests.exceptions.SSLError as error:
         raise TransferError(f"no secure connection: {_innermost(error)}") from None
     except requests.exceptions.ConnectionError as error:
-        raise _BrokenError(f"no connection: {_innermost(error)}") from None
+        proxy = isinstance(error, requests.exceptions.ProxyError)
+        through = "the proxy of HTTP_PROXY or HTTPS_PROXY cannot be used: " if proxy else ""
+        raise _BrokenError(f"no connection: {through}{_innermost(error)}") from None
     except requests.exceptions.RequestException as error:
         raise TransferError(f"cannot be asked: {error}") from None
     with response:

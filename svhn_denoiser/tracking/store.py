@@ -30,7 +30,10 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-import mlflow
+try:
+    import mlflow
+except ValueError as error:  # such as MLFLOW_LOGGING_LEVEL=loud
+    raise DenoiserError(f"a variable of MLflow's in the environment is wrong (MLFLOW_…): {error}.") from error
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
@@ -283,6 +286,7 @@ def one_line(error: Exception) -> str:
     # the first line says it; the rest is a stack of causes, and any of it may quote the address with its password
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if "Max retries exceeded" in text and (cause := re.search(r"\[Errno -?\d+\] ([\w ]+)|([\w ]+ timed out)", text)):
-        text = (cause[1] or cause[2]).strip()
+        proxy = "the proxy of HTTP_PROXY or HTTPS_PROXY cannot be used: " if "ProxyError" in text else ""
+        text = proxy + (cause[1] or cause[2]).strip()
     text = masked(re.sub(r"^\((sqlite3\.\w+|builtins\.\w+)\) ", "", text))
     return text if text.endswith(".") else f"{text}."

@@ -402,6 +402,15 @@ class TestPromotion:
         with pytest.raises(DenoiserError, match=r"version \d replaced none: .* deleted\. Choose one of"):
             promotion.rollback(store, by="me", reason="bad")
 
+    def test_also_where_the_first_version_was_the_champion_that_was_deleted(
+        self, store: Store, version: Any, any_store: AnyStore
+    ) -> None:
+        promote(store, version())
+        with any_store.by_hand():
+            store.client.delete_model_version(versions.MODEL, "1")
+        promote(store, version())
+        assert store.client.get_model_version(versions.MODEL, "2").description == "champion"
+
     def test_who_was_compared_with_an_older_champion_is_not_promoted(self, store: Store, version: Any) -> None:
         one, two, three = version(), version(), version()
         promote(store, one)

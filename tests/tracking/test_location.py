@@ -1,6 +1,8 @@
 """Where the store is: what is decided by the environment is followed knowingly, or refused in words and at once."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,22 @@ def test_a_setting_of_mlflow_that_is_no_number_is_said(repository: Path, monkeyp
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "soon")
     with pytest.raises(DenoiserError, match="MLFLOW_HTTP_REQUEST_TIMEOUT"):
         connect()
+
+
+def test_a_setting_that_mlflow_cannot_be_imported_with_is_said(repository: Path) -> None:
+    command = [sys.executable, "-c", "from svhn_denoiser.cli import main; main()", "runs", "sync"]
+    environment = {**os.environ, "MLFLOW_LOGGING_LEVEL": "loud"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: a variable of MLflow's in the environment is wrong (MLFLOW_…): ")
+    assert done.stderr.endswith("'LOUD'.\n")
+
+
+def test_a_proxy_that_cannot_be_used_is_not_taken_for_the_server(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example")
+    monkeypatch.setenv("http_proxy", "http://me:hunter22@127.0.0.1:9")
+    with pytest.raises(DenoiserError, match=r"the proxy of HTTP_PROXY or HTTPS_PROXY .* Connection refused") as error:
+        connect()
+    assert "hunter22" not in str(error.value)
