@@ -29,7 +29,8 @@ def git(*arguments: str, strip: bool = True) -> str:
         kind = ForeignRepositoryError if _NOT_OURS in said else DenoiserError
         raise kind(f"git {' '.join(arguments[:2])}: {said}") from None
     answer = _text(done.stdout)
-    return answer.strip() if strip else answer
+    # and no more than the end of the line: the name of a folder may end in a blank
+    return answer.rstrip("\r\n") if strip else answer
 
 
 def _bytes(argument: str) -> bytes:

@@ -40,6 +40,13 @@ def test_a_name_that_is_not_utf8_leads_to_its_file(checkout: Path) -> None:
     assert (checkout / listed).read_bytes() == b"x"
 
 
+def test_a_folder_may_end_in_a_blank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "blank ").mkdir()
+    monkeypatch.chdir(tmp_path / "blank ")
+    subprocess.run(["git", "init", "-q"], check=True)
+    assert git("rev-parse", "--show-toplevel") == str(tmp_path / "blank ")
+
+
 def test_a_refusal_is_told_whole(checkout: Path) -> None:
     with pytest.raises(DenoiserError, match=r"git commit -m: .*Please tell me who you are|nothing to commit"):
         git("commit", "-m", "x")

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.metadata import version as installed
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from svhn_denoiser.errors import DenoiserError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 # how long another program may keep the file to itself, in seconds
 _PATIENCE = 20
@@ -85,9 +89,22 @@ def _make(database: Path) -> None:
         engine = utils.create_sqlalchemy_engine(f"sqlite:///{new}")
         try:
             utils._initialize_tables(engine)
+            _add_default(engine, database.parent)
         finally:
             engine.dispose()
         new.replace(database)
+
+
+def _add_default(engine: "Engine", folder: Path) -> None:
+    # MLflow's first experiment, which it would add itself, and fail where quotes or colons are in the path
+    from mlflow.store.tracking.dbmodels.models import SqlExperiment
+    from sqlalchemy import insert
+
+    now = int(time.time() * 1000)
+    row = {"experiment_id": 0, "name": "Default", "lifecycle_stage": "active", "workspace": "default"}
+    row |= {"artifact_location": f"{folder}/mlruns/0", "creation_time": now, "last_update_time": now}
+    with engine.begin() as connection:
+        connection.execute(insert(SqlExperiment).values(row))
 
 
 def _upgrade(database: Path, revision: str | None) -> None:

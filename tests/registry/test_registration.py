@@ -1,6 +1,7 @@
 """A model becomes a version once, champion if it deserves it, and there is a way back."""
 
 import dataclasses
+import functools
 import importlib
 import json
 import shutil
@@ -277,6 +278,20 @@ class TestVersions:
             with pytest.raises(DenoiserError, match=f"no version '{name}'; there are challenger, 1"):
                 versions.find(store, name)
 
+    def test_all_versions_are_listed_page_after_page_and_of_this_model_alone(
+        self, store: Store, version: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = version()
+        source = store.client.get_model_version(versions.MODEL, "1").source
+        store.client.create_registered_model("another")
+        store.client.create_model_version("another", source, first.run_id)
+        version()
+        version()
+        search = store.client.search_model_versions
+        monkeypatch.setattr(store.client, "search_model_versions", functools.partial(search, max_results=1))
+        found = versions.versions(store)
+        assert [(each.number, each.aliases) for each in found] == [(3, ("challenger",)), (2, ()), (1, ())]
+
     def test_a_model_that_is_not_there_cannot_be_fetched(self, store: Store, version: Any, tmp_path: Path) -> None:
         version()
         assert load_model(versions.fetch(store, "models:/svhn-denoiser@challenger", tmp_path / "a")) is not None
@@ -500,11 +515,17 @@ class TestPromotion:
         assert str(none.value) == f"{store.name}: no version waits to be promoted. {name}"
         waits = {events.GATE: events.waits(None)}
         version(**waits)
-        assert promotion.the_waiting(store).number == 1
+        waiting = promotion.the_waiting(store)
+        assert waiting.number == 1
         version(**waits)
         with pytest.raises(DenoiserError) as several:
             promotion.the_waiting(store)
         assert str(several.value) == f"{store.name}: the versions 2, 1 wait to be promoted. {name}"
+        promote(store, waiting)
+        assert [versions.find(store, number).tags[events.GATE] for number in "12"] == [
+            events.PASSED,
+            events.waits(None),
+        ]
 
     def test_the_champion_is_not_promoted_over_itself(self, store: Store, version: Any) -> None:
         promote(store, version())

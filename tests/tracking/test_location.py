@@ -51,6 +51,16 @@ def test_a_repository_may_have_any_name_or_is_refused_at_once(
     assert [entry.name for entry in folder.parent.iterdir()] == [name]
 
 
+def test_a_store_is_made_in_a_folder_with_all_that_a_database_could_stumble_over(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = repository.rename(repository.with_name(":q\"'\\x; --"))
+    monkeypatch.chdir(folder)
+    client = connect().client
+    assert sorted(found.name for found in client.search_experiments()) == ["Default", "svhn-denoiser"]
+    assert client.create_experiment("another") == "2"
+
+
 @pytest.mark.parametrize(
     ("given", "file"),
     [
