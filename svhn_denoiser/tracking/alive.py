@@ -1,18 +1,16 @@
 """Whether a run's training lives: one that was killed on the spot could not say so, and the next command does.
 
-A training keeps a note with the outboxes, and a lock on it that ends with the process. Where the lock of a note is
-free, its training is gone.
+A training holds a lock, an empty file beside the outboxes, that ends with its process. Where such a file is there and
+nobody holds it, the training is gone.
 """
 
+import hashlib
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.files import read_json, write_json
 from svhn_denoiser.paths import OUTBOX
 from svhn_denoiser.tracking.location import repository_root
 
@@ -29,38 +27,31 @@ class Sign:
     """
 
     def __init__(self, run_id: str, store: str) -> None:
-        self.run_id, self.store = run_id, store
-        self.note = repository_root() / OUTBOX / f"{run_id}.alive"
-        self.lock = FileLock(f"{self.note}.lock")
+        self.run_id = run_id
+        self.file = repository_root() / OUTBOX / f"{run_id}{_ending(store)}"
+        self.lock = FileLock(self.file)
 
     def begin(self) -> None:
         """Say that the training lives, from now on."""
-        self.note.parent.mkdir(parents=True, exist_ok=True)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         self.lock.acquire()
-        write_json(self.note, {"run_id": self.run_id, "store": self.store})
 
     def beat(self) -> None:
         """Say that it lives still."""
         with suppress(OSError):
-            os.utime(self.note)
+            os.utime(self.file)
 
     def end(self) -> None:
         """Say nothing any more: how it ended is known."""
-        self.note.unlink(missing_ok=True)
-        with suppress(OSError):
-            Path(self.lock.lock_file).unlink()
+        self.file.unlink(missing_ok=True)
         self.lock.release()
 
 
 def left(store: str) -> list[Sign]:
     """The signs of trainings in this repository, of runs in that store, that have not ended, or were killed."""
-    found = []
-    for note in sorted((repository_root() / OUTBOX).glob("*.alive")):
-        with suppress(DenoiserError, OSError):  # of another user, say
-            known = read_json(note, {"run_id": str, "store": str})
-            if known["store"] == store:
-                found.append(Sign(known["run_id"], store))
-    return found
+    ending = _ending(store)
+    found = sorted((repository_root() / OUTBOX).glob(f"*{ending}"))
+    return [Sign(file.name.removesuffix(ending), store) for file in found]
 
 
 def end_if_dead(sign: Sign, client: "MlflowClient") -> bool:
@@ -75,12 +66,12 @@ def end_if_dead(sign: Sign, client: "MlflowClient") -> bool:
     from mlflow.exceptions import MlflowException
 
     try:
+        # before the lock is taken, which touches the file
+        last = sign.file.stat().st_mtime
         sign.lock.acquire(timeout=0)
-    except Timeout:
+    except (FileNotFoundError, PermissionError, Timeout):  # the lock may be of another user
         return False
     try:
-        if not sign.note.exists():
-            return False
         try:
             run = client.get_run(sign.run_id).info
         except MlflowException as error:
@@ -90,8 +81,15 @@ def end_if_dead(sign: Sign, client: "MlflowClient") -> bool:
             return False
         dead = bool(run.status == "RUNNING" and run.lifecycle_stage == "active")
         if dead:
-            client.set_terminated(sign.run_id, "KILLED", int(sign.note.stat().st_mtime * 1000))
+            client.set_terminated(sign.run_id, "KILLED", int(last * 1000))
         sign.end()
         return dead
     finally:
+        # the next try is to find the last sign of life as it was
+        with suppress(OSError):
+            os.utime(sign.file, (last, last))
         sign.lock.release()
+
+
+def _ending(store: str) -> str:
+    return f".{hashlib.sha256(store.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.alive"
