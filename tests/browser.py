@@ -1,8 +1,11 @@
 """A real browser, Chromium, asked over a pipe: nothing but the browser itself is needed."""
 
 import base64
+import io
 import json
+import math
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -11,7 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 from tests.patience import SOON
 
@@ -27,6 +33,7 @@ class Browser:
 
     def __init__(self, asked: int, answers: int) -> None:
         self._asked, self._answers = os.fdopen(asked, "wb"), os.fdopen(answers, "rb")
+        self._unread = bytearray()
         self._session: dict[str, str] = {}
         self._count = 0
         self.events: list[dict[str, Any]] = []
@@ -81,6 +88,45 @@ class Browser:
         """Press, move or release the left button: mousePressed, mouseMoved, mouseReleased."""
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=int(held), clickCount=1)
 
+    def place(self, selector: str) -> dict[str, float]:
+        """Where the first such element is in the window, after scrolling to it, and how far `down` the page then is."""
+        found = f"const e = document.querySelector({json.dumps(selector)});"
+        where = "{x: r.x, y: r.y, width: r.width, height: r.height, down: scrollY}"
+        return self.value(
+            f"(() => {{ {found} e.scrollIntoView({{block: 'center'}});"
+            f"const r = e.getBoundingClientRect(); return {where} }})()"
+        )
+
+    def drag(self, selector: str, start: float, end: float) -> None:
+        """Drag over an element with the mouse, from one share of its width to another, at half its height."""
+        where = self.place(selector)
+        shares = (start, (start + end) / 2, end)
+        points = [(where["x"] + where["width"] * share, where["y"] + where["height"] / 2) for share in shares]
+        self.mouse("mousePressed", *points[0])
+        for point in points[1:]:
+            self.mouse("mouseMoved", *point)
+        self.mouse("mouseReleased", *points[-1], held=False)
+
+    def row(self, selector: str, below: float) -> NDArray[np.uint8]:
+        """The colours of a row of the screen through an element, left to right, uint8 (N, 3).
+
+        Args:
+            selector: of the element.
+            below: how far below its upper edge.
+        """
+        where = self.place(selector)
+        # whole pixels, as the browser draws them: a clip between them would be smoothed
+        x, y = (math.floor(value) for value in (where["x"], where["y"] + where["down"] + below))
+        clip = {"x": x, "y": y, "width": where["width"], "height": 1}
+        shot = self.call("Page.captureScreenshot", format="png", clip=clip | {"scale": 1})["data"]
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(shot))).convert("RGB"))[0]
+
+    def choose(self, selector: str, value: object) -> None:
+        """Give a field a value as a person does: it takes the value, and says so."""
+        field = f"document.querySelector({json.dumps(selector)})"
+        self.value(f"{field}.{'checked' if isinstance(value, bool) else 'value'} = {json.dumps(value)}")
+        self.value(f"{field}.dispatchEvent(new Event('input', {{bubbles: true}}))")
+
     def key(self, name: str) -> None:
         """Press and release a key."""
         codes = {"Tab": 9, "ArrowLeft": 37, "ArrowRight": 39, "Home": 36, "End": 35, "Enter": 13}
@@ -97,7 +143,19 @@ class Browser:
             ".filter(e => e.scrollWidth > e.clientWidth).map(e => `${e.tagName} ${e.ariaLabel} ${e.scrollWidth}`)"
         )
         assert over == []
+        beyond = self.value(
+            "[...document.querySelectorAll('body *')].filter(e => e.offsetParent && !e.closest('.stage'))"
+            ".map(e => [e, e.getBoundingClientRect()])"
+            ".filter(([, r]) => r.left < -1 || r.right > document.documentElement.clientWidth + 1)"
+            ".map(([e]) => `${e.tagName} ${e.textContent.slice(0, 80)}`)"
+        )
+        assert beyond == []
         return True
+
+    def pdf_pages(self) -> int:
+        """On how many sheets of A4 the page is printed."""
+        printed = self.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69, printBackground=True)["data"]
+        return len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(printed)))
 
     def wrong(self) -> list[dict[str, Any]]:
         """Errors on the page, and what it asked of anybody but itself."""
@@ -107,12 +165,15 @@ class Browser:
         return elsewhere + [event for event in self.events if event["method"] in errors]
 
     def _next(self) -> dict[str, Any]:
-        content = b""
-        while not content.endswith(b"\0"):
-            byte = self._answers.read(1)
-            assert byte, "the browser has ended"
-            content += byte
-        return json.loads(content[:-1])
+        # a message ends with a zero; one with a picture or a printed page has millions of bytes
+        seen = 0
+        while (end := self._unread.find(b"\0", seen)) < 0:
+            seen = len(self._unread)
+            part = self._answers.read1(1 << 20)
+            assert part, "the browser has ended"
+            self._unread += part
+        message, self._unread = self._unread[:end], self._unread[end + 1 :]
+        return json.loads(message)
 
 
 @contextmanager

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from svhn_denoiser import report
 from svhn_denoiser.denoising.jobs import Job
 from svhn_denoiser.files import write_text
 from svhn_denoiser.picture_files import Picture
 from svhn_denoiser.report import slider
+from svhn_denoiser.report.head import head
 
 NAME = "compare.html"
 
@@ -61,10 +61,8 @@ class ComparePage:
         count = f"{shown} picture{'s' if shown != 1 else ''}"
         if self._seen > shown:
             count = f"The first {shown} of {self._seen:,} pictures"
-        style = Path(report.__file__).with_name("style.html").read_text(encoding="utf-8")
         page = _PAGE.format(
-            script_source=slider.SCRIPT_SOURCE,
-            style=style + slider.STYLE,
+            head=head("Before and after denoising", slider.STYLE, scripts=slider.SCRIPT_SOURCE),
             about=escape(about),
             count=count,
             figures="".join(self._figures),
@@ -73,16 +71,7 @@ class ComparePage:
         write_text(file, page)
 
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy"
-  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {script_source}">
-<title>Before and after denoising</title>
-{style}<style>
+_PAGE = """{head}<style>
 main {{ display: grid; grid-template-columns: minmax(0, 1fr); gap: 2rem; padding-top: 1.5rem; padding-bottom: 3rem; }}
 main figure {{ margin-inline: auto; }}
 </style>

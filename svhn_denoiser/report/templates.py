@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
+
+from svhn_denoiser.report.head import head
 
 
 def template(file: Path) -> jinja2.Template:
-    """Open a page's template: it has this report's filters, and its look by `{% include "style.html" %}`."""
+    """Open a page's template: it has this report's filters, and its look by `{{ head(...) }}`, as in `head.head`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([file.parent, Path(__file__).parent]),
         autoescape=True,
@@ -18,7 +21,12 @@ def template(file: Path) -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": _number, "count": _count, "gain": _gain, "png": _png, "svg": _svg}
+    environment.globals["head"] = _head
     return environment.get_template(file.name)
+
+
+def _head(title: str, *styles: str, scripts: str = "") -> Markup:
+    return Markup(head(title, *styles, scripts=scripts))  # noqa: S704
 
 
 def _number(value: Any, places: int) -> str:

@@ -1,18 +1,14 @@
 """The page of `denoise --compare`, as a browser shows it: a line to drag, in both themes, on a phone too."""
 
-import base64
-import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from svhn_denoiser.denoising.compare_page import ComparePage
 from svhn_denoiser.denoising.jobs import Job
 from svhn_denoiser.picture_files import Picture
-from tests.browser import Browser, browser
+from tests.browser import Browser
 from tests.html_page import Page
 
 
@@ -27,33 +23,9 @@ def made(folder: Path, *shapes: tuple[int, ...], name: str = "a.png", kind: type
     return folder / "compare.html"
 
 
-@pytest.fixture(scope="module")
-def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as found:
-        yield found
-
-
-def stage(window: Browser) -> dict[str, float]:
-    rectangle = "const r = document.querySelector('.stage').getBoundingClientRect();"
-    return window.value(f"(() => {{ {rectangle} return {{x: r.x, y: r.y, width: r.width, height: r.height}} }})()")
-
-
 def black(window: Browser) -> float:
     """The share of the picture, on the screen, that is still the one before: measured below the line's knob."""
-    where = stage(window)
-    clip = {"x": where["x"], "y": where["y"] + 2, "width": where["width"], "height": 1, "scale": 1}
-    shot = window.call("Page.captureScreenshot", format="png", clip=clip)["data"]
-    row = np.asarray(Image.open(io.BytesIO(base64.b64decode(shot))).convert("L"))[0]
-    return float((row < 128).mean())
-
-
-def drag(window: Browser, start: float, end: float) -> None:
-    where = stage(window)
-    points = [(where["x"] + where["width"] * share, where["y"] + where["height"] / 2) for share in (start, end)]
-    window.mouse("mousePressed", *points[0])
-    window.mouse("mouseMoved", (points[0][0] + points[1][0]) / 2, points[0][1])
-    window.mouse("mouseMoved", *points[1])
-    window.mouse("mouseReleased", *points[1], held=False)
+    return float((window.row(".stage", 2).mean(axis=1) < 128).mean())
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -61,15 +33,15 @@ def drag(window: Browser, start: float, end: float) -> None:
 def test_the_line_follows_who_drags_it(dark: bool, width: int, phone: bool, window: Browser, tmp_path: Path) -> None:
     window.open(made(tmp_path, (600, 1000, 3)), width, dark=dark, phone=phone)
     assert black(window) == pytest.approx(0.5, abs=0.02)
-    drag(window, 0.5, 0.2)
+    window.drag(".stage", 0.5, 0.2)
     assert black(window) == pytest.approx(0.2, abs=0.02)
-    drag(window, 0.2, 0.9)
+    window.drag(".stage", 0.2, 0.9)
     assert black(window) == pytest.approx(0.9, abs=0.02)
     paper = window.value("getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") is not dark
     # nothing is wider than the window, and the picture is shown at its own size where there is room
     assert window.value("document.documentElement.scrollWidth") <= width
-    assert stage(window)["width"] == min(1000, width - 40)
+    assert window.place(".stage")["width"] == min(1000, width - 40)
     assert window.wrong() == []
 
 
@@ -89,7 +61,7 @@ def test_the_keyboard_moves_the_line_too(window: Browser, tmp_path: Path) -> Non
 
 def test_a_small_picture_is_enlarged_and_its_pixels_stay_squares(window: Browser, tmp_path: Path) -> None:
     window.open(made(tmp_path, (32, 32, 3)))
-    assert stage(window)["width"] == 480
+    assert window.place(".stage")["width"] == 480
     assert window.value("getComputedStyle(document.querySelector('.stage img')).imageRendering") == "pixelated"
 
 

@@ -36,12 +36,7 @@ def test_pictures_are_sorted_filtered_and_dragged_and_nothing_is_cut(
     window.value("document.querySelector('.sheet li:not([hidden]) input').focus()")
     window.key("Home")
     assert window.value(at) == "0%"
-    stage = "document.querySelector('.sheet li:not([hidden]) .stage').getBoundingClientRect()"
-    window.value("document.querySelector('.sheet').scrollIntoView()")
-    left, top, side = (window.value(f"{stage}.{name}") for name in ("x", "y", "width"))
-    window.mouse("mousePressed", left + side * 0.1, top + side / 2)
-    window.mouse("mouseMoved", left + side * 0.7, top + side / 2)
-    window.mouse("mouseReleased", left + side * 0.7, top + side / 2, held=False)
+    window.drag(".sheet li:not([hidden]) .stage", 0.1, 0.7)
     assert float(window.value(at).removesuffix("%")) == pytest.approx(70, abs=4)
     assert window.nothing_is_cut()
     assert window.wrong() == []
