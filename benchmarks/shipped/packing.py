@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmarks.page import summary
 from svhn_denoiser import program
+from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import whole
 
 
@@ -26,8 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("python -m benchmarks.shipped.packing", description=summary(__doc__))
     parser.add_argument("file", type=Path, metavar="FILE", help="a .keras file; it is replaced")
     file = parser.parse_args(arguments).file
-    before = file.stat().st_size
-    pack(file)
+    try:
+        before = file.stat().st_size
+        pack(file)
+    except (FileNotFoundError, IsADirectoryError, zipfile.BadZipFile) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise DenoiserError(f"{file}: cannot be packed: {why}. Name a .keras file.") from error
     print(f"{file}: {before:,} bytes became {file.stat().st_size:,}")
 
 

@@ -11,10 +11,9 @@ from typing import Any
 from svhn_denoiser.markdown import block, code, front_matter, table
 from svhn_denoiser.registry import terms
 from svhn_denoiser.registry.description import repeating
+from svhn_denoiser.registry.front_matter import Result, fields
 from svhn_denoiser.registry.trained import Trained
 from svhn_denoiser.registry.versions import MODEL
-
-_TASK = "image-to-image"
 
 
 @dataclass(frozen=True)
@@ -49,21 +48,19 @@ def metadata(facts: Facts) -> dict[str, Any]:
     """The fields of the front matter."""
     trained, scores = facts.trained, facts.trained.scores
     known = terms.of_source(trained.source)
-    metrics = [
-        {"type": score, "name": f"{score.upper()}{unit}", "value": round(float(scores["denoised"][score]), 4)}
-        for score, unit in (("psnr", " (dB)"), ("ssim", ""))
-    ]
-    test = {"type": known.dataset or trained.data_source, "name": f"{known.name}, test pictures, {trained.noise}"}
-    result = {"task": {"type": _TASK, "name": "Image denoising"}, "dataset": test, "metrics": metrics}
-    return {
-        **known.licence,
-        "library_name": "keras",
-        "pipeline_tag": _TASK,
-        "tags": ["image-denoising", "image-restoration", str(scores["network"]), str(scores["noise"]["kind"])],
-        **({"datasets": [known.dataset]} if known.dataset else {}),
-        "metrics": ["psnr", "ssim"],
-        "model-index": [{"name": f"{MODEL}, version {facts.number}", "results": [result]}],
-    }
+    result = Result(
+        name=f"{known.name}, test pictures, {trained.noise}",
+        psnr=round(float(scores["denoised"]["psnr"]), 4),
+        ssim=round(float(scores["denoised"]["ssim"]), 4),
+        dataset=known.dataset or trained.data_source,
+    )
+    return fields(
+        f"{MODEL}, version {facts.number}",
+        [result],
+        licence=known.licence,
+        tags=[str(scores["network"]), str(scores["noise"]["kind"])],
+        datasets=[known.dataset] if known.dataset else [],
+    )
 
 
 def body(facts: Facts) -> str:
@@ -192,6 +189,6 @@ def _how_to_repeat(run: Mapping[str, str]) -> Iterator[str]:
 
 def _use(number: int) -> str:
     address = f"models:/{MODEL}/{number}"
-    shell = f"svhn-denoiser denoise PICTURES --output FOLDER --model {address}"
+    shell = f"svhn-denoiser denoise PICTURES --output FOLDER --model {address}\nsvhn-denoiser compare champion {number}"
     python = f'from svhn_denoiser import Denoiser\n\nclean = Denoiser.load("{address}")(noisy)'
     return f"{block(shell, 'sh')}\n\n{block(python, 'python')}"

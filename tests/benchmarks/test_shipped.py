@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from benchmarks.shipped import card, command, packing, page, pictures, scoring
 from benchmarks.shipped.peers import PEERS, nothing
 from svhn_denoiser import mat_format, recipes
+from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.evaluation.metrics import psnr
 from svhn_denoiser.networks import architectures
 from svhn_denoiser.networks.model_file import export, load_model, save
@@ -169,6 +170,7 @@ def test_a_packed_model_is_half_as_large_loads_as_before_and_packs_to_the_same_b
 def test_the_card_names_pictures_terms_scores_and_sha256(model, settings, sets):
     shipped = recipes.applied(settings, card.RECIPE, ROOT / "recipes.yaml")
     rows = {"noisy": {sigma: np.array([[20.0, 0.5]]) for sigma in pictures.SIGMAS}}
+    rows["this model"] = {sigma: np.array([[30.0 + sigma, 0.9], [30.006 + sigma, 0.8]]) for sigma in pictures.SIGMAS}
     text = card.card(model, shipped, [(sets["crops"], rows)])
     for said in (
         "danielbuechele",
@@ -182,3 +184,29 @@ def test_the_card_names_pictures_terms_scores_and_sha256(model, settings, sets):
     assert hashlib.sha256(model.read_bytes()).hexdigest() in text
     front = YAML(typ="safe").load(text.split("---\n")[1])
     assert (front["license"], front["tags"][-1]) == ("apache-2.0", "gaussian")
+    (result,) = front["model-index"][0]["results"]
+    assert result["dataset"]["name"] == "5 of SVHN's test crops, evenly spread, gaussian 0.1"
+    assert [metric["value"] for metric in result["metrics"]] == [30.1, 0.85]
+
+
+def test_what_hugging_face_lists_of_the_shipped_card_stands_in_its_tables():
+    _, front, text = card.CARD.read_text().split("---\n", 2)
+    results = YAML(typ="safe").load(front)["model-index"][0]["results"]
+    tables = [table for table in text.split("\n### ")[1:] if table]
+    assert len(results) == len(tables) == 4
+    for result, table in zip(results, tables, strict=True):
+        psnr, ssim = (metric["value"] for metric in result["metrics"])
+        assert f" **{psnr:.2f}** / **{f'{ssim:.4f}'[1:]}** " in table
+        assert result["dataset"]["name"].removesuffix(f", gaussian {card.LISTED:g}") in table
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("gone.keras", "No such file or directory"), ("text.keras", "File is not a zip file"), (".", "Is a directory")],
+)
+def test_what_cannot_be_packed_is_one_line(name, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.keras").write_text("no model")
+    with pytest.raises(DenoiserError, match=f"{name}: cannot be packed: {says}. Name a .keras file."):
+        packing.main([name])
+    assert [file.name for file in tmp_path.iterdir()] == ["text.keras"]

@@ -112,7 +112,8 @@ def test_people_read_scores_limits_lineage_and_commands() -> None:
         "- settings that differ from the commit's: `train.width=24`\n",
         f"- sha256 of `models/denoiser.keras`: `{'a' * 64}`",
         "```sh\ngit checkout 0123456789 && dvc exp run -S train.width=24\n```",
-        "svhn-denoiser denoise PICTURES --output FOLDER --model models:/svhn-denoiser/3",
+        "svhn-denoiser denoise PICTURES --output FOLDER --model models:/svhn-denoiser/3\n",
+        "\nsvhn-denoiser compare champion 3\n",
     ):
         assert told in text
     harmless = body(facts(noise_levels=rows(("0.1", 13.5))))
