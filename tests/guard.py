@@ -13,7 +13,11 @@ _HOP_BY_HOP = {"connection", "content-encoding", "content-length", "transfer-enc
 
 @contextmanager
 def guarded(
-    address: str, passwords: Mapping[str, str] | None, readers: Collection[str] = (), prefix: str = ""
+    address: str,
+    passwords: Mapping[str, str] | None,
+    readers: Collection[str] = (),
+    prefix: str = "",
+    strangers: Collection[str] = (),
 ) -> Iterator[str]:
     """The address of a guard on loopback before the server at `address`.
 
@@ -22,6 +26,7 @@ def guarded(
         passwords: by user; who has none of them gets a 401. None lets everybody in.
         readers: users who get a 403 for what changes something.
         prefix: the path that it answers under, and that the server behind it does not know of.
+        strangers: users who have an account, and get a 403 for everything.
     """
     users = {
         f"Basic {base64.b64encode(':'.join(pair).encode()).decode()}": pair[0] for pair in (passwords or {}).items()
@@ -36,7 +41,7 @@ def guarded(
             if user is None and passwords is not None:
                 self.reply(401, {"WWW-Authenticate": "Basic"}, b"who are you?")
                 return
-            if user in readers and self.command != "GET" and not self.path.endswith("/search"):
+            if user in strangers or (user in readers and self.command != "GET" and not self.path.endswith("/search")):
                 self.reply(403, {}, b"not you")
                 return
             sent = {key: value for key, value in self.headers.items() if key.lower() not in _HOP_BY_HOP}

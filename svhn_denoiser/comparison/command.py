@@ -115,7 +115,7 @@ def _print(comparison: "Comparison") -> None:
             continue
         shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for number, name in enumerate(table.head):
-            shown.add_column(escape(name), justify="right" if number else "left", overflow="fold")
+            shown.add_column(escape(name), justify="right" if number else "left", overflow="fold", no_wrap=not number)
         for row in table.rows:
             shown.add_row(*map(escape, row))
         out.print(shown)

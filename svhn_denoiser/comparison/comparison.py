@@ -80,6 +80,7 @@ class Comparison:
             "headline": self.headline,
             "noisy": measured.noisy.means(),
             "difference": {"psnr": measured.psnr._asdict(), "ssim": measured.ssim._asdict()},
+            "speed": measured.speed._asdict(),
             "settings": self.settings,
             "digits": measured.digits,
             "noise_levels": measured.levels,

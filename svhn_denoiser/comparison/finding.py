@@ -4,10 +4,9 @@ import datetime
 from pathlib import Path
 
 from svhn_denoiser.comparison import revisions
-from svhn_denoiser.comparison.side import Side
+from svhn_denoiser.comparison.side import Side, described
 from svhn_denoiser.denoising import models
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.files import sha256_of
 from svhn_denoiser.paths import MODEL
 from svhn_denoiser.tracking.location import repository_root, store_exists
 
@@ -66,4 +65,4 @@ def _of_file(asked: str, folder: Path) -> Side:
     changed = datetime.datetime.fromtimestamp(chosen.file.stat().st_mtime, datetime.UTC)
     # of what comes with the package, the date is that of its installation
     facts = {} if asked == "shipped" else {"date": changed.isoformat(timespec="seconds")}
-    return Side(asked, chosen.name, chosen.file, sha256_of(chosen.file), chosen.noise, facts)
+    return described(asked, chosen.name, chosen.file, noise=chosen.noise, facts=facts)

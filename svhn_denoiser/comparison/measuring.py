@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from svhn_denoiser.crops import FloatPictures
 from svhn_denoiser.evaluation import suite
@@ -14,12 +15,14 @@ from svhn_denoiser.evaluation.scores import BLOCK, Denoiser, Difference, Scores,
 from svhn_denoiser.networks.inference import denoise
 from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.pairs import Pairs, as_float
-from svhn_denoiser.params import Params
+from svhn_denoiser.params import NoiseSettings, Params
 
 if TYPE_CHECKING:
     import keras
 
 Row = dict[str, Any]
+
+_FEWEST_ROUNDS = 8
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,10 @@ class Measured:
         psnr: paired difference B − A in dB.
         ssim: the same in SSIM.
         rates: pictures a second of A and of B, in turn in one process: medians over blocks of 256 pictures.
+        speed: B's speed over A's, from the pairs of those times.
         digits: a row a digit: PSNR of A and B, and their paired difference with its interval.
-        levels: a row a strength, with fresh noise of the same kind.
-        kinds: a row a kind and strength.
+        levels: a row a strength, with fresh noise of the same kind: the same, and the difference with its interval.
+        kinds: a row a kind and strength, likewise.
     """
 
     noisy: Scores
@@ -57,6 +61,7 @@ class Measured:
     psnr: Difference
     ssim: Difference
     rates: tuple[float, float]
+    speed: Difference
     digits: list[Row]
     levels: list[Row]
     kinds: list[Row]
@@ -89,53 +94,75 @@ def measure(
     """
     settings, seed = params.evaluate, params.seed
     advance("test pictures")
-    noisy, scores, rates = _scored(test, a, b)
     samples = settings.bootstrap_samples
+    noisy, scores, seconds = _scored(test, (a, b))
+    rate_a, rate_b = (1 / np.median(seconds, axis=0)).tolist()
     digits = np.asarray(test.digits)
+    noise = params.generate.noise
     advance("other strengths of noise")
     few = test.clean[: settings.noise_level_pictures]
-    levels = [suite.by_noise_level(few, each, params.generate.noise, settings.noise_levels, seed) for each in (a, b)]
+    levels = _on_other_noise(few, (a, b), noise, settings.noise_levels, samples, seed)
     advance("other kinds of noise")
     fewer = test.clean[: settings.noise_kind_pictures]
     kinds = [
-        suite.by_noise_kind(fewer, each, params.generate.noise, settings.noise_kinds, settings.noise_levels, seed)
-        for each in (a, b)
+        {"kind": kind, **row}
+        for kind in settings.noise_kinds
+        for row in _on_other_noise(
+            fewer, (a, b), noise.model_copy(update={"kind": kind}), settings.noise_levels, samples, seed
+        )
     ]
     return Measured(
         noisy=noisy,
         scores=scores,
         psnr=paired_difference(scores[0].psnr, scores[1].psnr, samples, seed),
         ssim=paired_difference(scores[0].ssim, scores[1].ssim, samples, seed),
-        rates=rates,
+        rates=(rate_a, rate_b),
+        speed=_speed(seconds, samples, seed),
         digits=[_of_digit(int(digit), digits == digit, scores, samples, seed) for digit in np.unique(digits)],
-        levels=_beside(*levels),
-        kinds=_beside(*kinds),
+        levels=levels,
+        kinds=kinds,
     )
 
 
-def _scored(test: Pairs, a: Denoiser, b: Denoiser) -> tuple[Scores, tuple[Scores, Scores], tuple[float, float]]:
+def _scored(
+    test: Pairs, denoisers: tuple[Denoiser, Denoiser]
+) -> tuple[Scores, tuple[Scores, Scores], NDArray[np.float64]]:
+    """Scores of the noisy pictures and of both denoisers, and the seconds a picture that both took, (rounds, 2)."""
     noisy_scores: list[Scores] = []
     scores: tuple[list[Scores], list[Scores]] = ([], [])
-    seconds: tuple[list[float], list[float]] = ([], [])
-    for denoiser in (a, b):
-        denoiser(as_float(test.noisy[:BLOCK]))  # the first call of a shape builds the network
+    rounds: list[list[float]] = []
+    first = as_float(test.noisy[:BLOCK])
+    for denoiser in denoisers:
+        denoiser(first)  # the first call of a shape builds the network
     for number, start in enumerate(range(0, len(test), BLOCK)):
         block = test[start : start + BLOCK]
         clean, noisy = as_float(block.clean), as_float(block.noisy)
         noisy_scores.append(score(clean, noisy))
-        # in turn: what else the machine does meets both
-        for which in (0, 1) if number % 2 == 0 else (1, 0):
-            estimate, took = _timed((a, b)[which], noisy)
-            scores[which].append(score(clean, estimate))
-            if len(block) == BLOCK or len(test) < BLOCK:
-                seconds[which].append(took / len(block))
-    rates = (float(1 / np.median(seconds[0])), float(1 / np.median(seconds[1])))
-    return joined(noisy_scores), (joined(scores[0]), joined(scores[1])), rates
+        estimates, seconds = _in_turn(denoisers, noisy, number)
+        for parts, estimate in zip(scores, estimates, strict=True):
+            parts.append(score(clean, estimate))
+        if len(block) == len(first):
+            rounds.append(seconds)
+    # one pair of times says nothing on a machine that does something else meanwhile
+    rounds += [_in_turn(denoisers, first, number)[1] for number in range(len(rounds), _FEWEST_ROUNDS)]
+    return joined(noisy_scores), (joined(scores[0]), joined(scores[1])), np.array(rounds)
 
 
-def _timed(denoiser: Denoiser, noisy: FloatPictures) -> tuple[FloatPictures, float]:
-    began = time.perf_counter()
-    return denoiser(noisy), time.perf_counter() - began
+def _in_turn(
+    denoisers: tuple[Denoiser, Denoiser], noisy: FloatPictures, number: int
+) -> tuple[list[FloatPictures], list[float]]:
+    """What both make of the same pictures, and the seconds a picture; in every other round, B goes first."""
+    estimates, seconds = [noisy, noisy], [0.0, 0.0]
+    for which in (0, 1) if number % 2 == 0 else (1, 0):
+        began = time.perf_counter()
+        estimates[which] = denoisers[which](noisy)
+        seconds[which] = (time.perf_counter() - began) / len(noisy)
+    return estimates, seconds
+
+
+def _speed(seconds: NDArray[np.float64], samples: int, seed: int) -> Difference:
+    # ratios are averaged as logarithms: twice as fast and half as fast cancel out
+    return Difference(*np.exp(paired_difference(np.log(seconds[:, 1]), np.log(seconds[:, 0]), samples, seed)).tolist())
 
 
 def _of_digit(digit: int, chosen: Any, scores: tuple[Scores, Scores], samples: int, seed: int) -> Row:
@@ -144,12 +171,20 @@ def _of_digit(digit: int, chosen: Any, scores: tuple[Scores, Scores], samples: i
     return {"digit": digit, "pictures": len(a), "a": float(a.mean()), "b": float(b.mean()), **gain._asdict()}
 
 
-def _beside(rows_a: list[Row], rows_b: list[Row]) -> list[Row]:
-    """Rows of the suite, of both models: the noise is the same, and so are the noisy pictures' scores."""
-    together = []
-    for of_a, of_b in zip(rows_a, rows_b, strict=True):
-        row = {key: value for key, value in of_a.items() if not key.startswith("denoised_")}
-        for name, of in (("a", of_a), ("b", of_b)):
-            row |= {f"{name}_{score}": of[f"denoised_{score}"] for score in ("psnr", "ssim")}
-        together.append(row | {"difference": row["b_psnr"] - row["a_psnr"]})
-    return together
+def _on_other_noise(
+    clean: NDArray[np.uint8],
+    denoisers: tuple[Denoiser, Denoiser],
+    noise: NoiseSettings,
+    strengths: list[float],
+    samples: int,
+    seed: int,
+) -> list[Row]:
+    """A row a strength: mean scores of the noisy pictures, of A and of B, and the paired difference in PSNR."""
+    rows = []
+    for strength, noisy, (a, b) in suite.at_noise_levels(clean, denoisers, noise, strengths, seed):
+        row: Row = {"strength": strength}
+        for name, scores in (("noisy", noisy), ("a", a), ("b", b)):
+            row |= {f"{name}_{score}": mean for score, mean in scores.means().items()}
+        gain = paired_difference(a.psnr, b.psnr, samples, seed)
+        rows.append(row | {"difference": gain.mean, "low": gain.low, "high": gain.high})
+    return rows

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from svhn_denoiser.comparison.comparison import LETTERS, Comparison
+from svhn_denoiser.comparison.measuring import Measured
 from svhn_denoiser.comparison.tables import tables
 from svhn_denoiser.evaluation.scores import Denoiser
 from svhn_denoiser.pairs import Pairs, as_bytes, as_float
@@ -41,10 +42,18 @@ def render(comparison: Comparison, pairs: Pairs) -> str:
         scores=scores,
         others=others,
         distributions=charts.distributions(a, b),
+        differences=_charts(measured),
         gallery=gallery,
         shown=len(exhibits),
         pictures=gallery.render(exhibits, left="A", right="B", reference="clean"),
     )
+
+
+def _charts(measured: Measured) -> dict[str, bytes]:
+    """Charts of the differences by what they are over."""
+    digits = [{**row, "name": row["digit"], "difference": row["mean"]} for row in measured.digits]
+    levels = [{**row, "name": f"{row['strength']:g}"} for row in measured.levels]
+    return {"digit": charts.differences(digits), "strength of the noise": charts.differences(levels)}
 
 
 def chosen(a: np.ndarray, b: np.ndarray) -> dict[str, list[int]]:

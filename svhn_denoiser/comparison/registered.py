@@ -5,9 +5,8 @@ from pathlib import Path
 
 from mlflow.exceptions import MlflowException
 
-from svhn_denoiser.comparison.side import Side
+from svhn_denoiser.comparison.side import Side, described
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.files import sha256_of
 from svhn_denoiser.registry import versions
 from svhn_denoiser.registry.versions import Version
 from svhn_denoiser.tracking.runs import known_of_run
@@ -39,7 +38,7 @@ def of_address(asked: str, folder: Path) -> Side:
             return _of_version(asked, store, versions.find(store, name), folder)
         file = versions.fetch(store, asked, folder)
         run_id = asked.removeprefix("runs:/").partition("/")[0] if asked.startswith("runs:/") else ""
-        return _described(asked, asked, file, sha256_of(file), store, run_id, {}, {})
+        return _with_its_run(asked, asked, file, store, run_id, {}, {})
 
 
 def other(asked: str, folder: Path) -> Side | None:
@@ -78,54 +77,44 @@ def _of_version(asked: str, store: Store, version: Version, folder: Path) -> Sid
     file = versions.fetch(store, f"models:/{versions.MODEL}/{version.number}", folder)
     aliases = f" ({', '.join(version.aliases)})" if version.aliases else ""
     recorded = {name: score for name in ("psnr", "ssim") if (score := version.score(name)) is not None}
-    return _described(
-        asked,
-        f"version {version.number}{aliases}",
-        file,
-        version.tags.get("sha256") or sha256_of(file),
-        store,
-        version.run_id,
-        {**version.tags, "date": version.created},
-        recorded,
-    )
+    tags = {**version.tags, "date": version.created}
+    name = f"version {version.number}{aliases}"
+    return _with_its_run(asked, name, file, store, version.run_id, tags, recorded)
 
 
-def _described(
+def _with_its_run(
     asked: str,
     name: str,
     file: Path,
-    sha256: str,
     store: Store,
     run_id: str,
     tags: Mapping[str, str],
     recorded: Mapping[str, float],
 ) -> Side:
     known = {**(known_of_run(store, run_id) if run_id else {}), **tags}
-    settings = _settings(store, run_id) if run_id else None
-    facts = {
-        "commit": known.get("git_commit"),
-        "date": known.get("date"),
-        "run": run_id,
-        "network": known.get("network"),
-        "data": known.get("data_source"),
-    }
-    return Side(
-        asked=asked,
-        name=name,
-        file=file,
-        sha256=sha256,
+    return described(
+        asked,
+        name,
+        file,
+        sha256=tags.get("sha256"),
         noise=known.get("noise"),
-        facts={key: value for key, value in facts.items() if value},
-        settings=settings,
+        facts={
+            "commit": known.get("git_commit"),
+            "date": known.get("date"),
+            "run": run_id,
+            "network": known.get("network"),
+            "data": known.get("data_source"),
+        },
+        settings=_settings(store, run_id) if run_id else None,
         recorded=recorded,
         data_hash=known.get("data_hash"),
     )
 
 
-def _settings(store: Store, run_id: str) -> dict[str, str] | None:
+def _settings(store: Store, run_id: str) -> dict[str, str]:
     try:
-        return dict(store.client.get_run(run_id).data.params) or None
+        return dict(store.client.get_run(run_id).data.params)
     except MlflowException as error:
         if is_not_there(error):
-            return None
+            return {}
         raise

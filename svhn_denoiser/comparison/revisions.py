@@ -10,10 +10,10 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from svhn_denoiser.causes import reason
-from svhn_denoiser.comparison.side import Side
+from svhn_denoiser.comparison.side import Side, described
+from svhn_denoiser.credentials import public_address
 from svhn_denoiser.dotted import as_text, flat
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.files import sha256_of
 from svhn_denoiser.git import git
 from svhn_denoiser.noise import in_words
 from svhn_denoiser.params import parse
@@ -74,7 +74,7 @@ def of_commit(asked: str, commit: str, folder: Path) -> Side:
         locked.write_text(lock, encoding="utf-8")
     name = commit[:9] if commit.startswith(asked) else f"{asked} ({commit[:9]})"
     date = git("show", "--no-patch", "--format=%cI", commit)
-    return _described(asked, name, file, read, locked, {"commit": commit, "date": date})
+    return _with_its_outs(asked, name, file, read, locked, {"commit": commit, "date": date})
 
 
 def of_working_folder(asked: str) -> Side:
@@ -90,10 +90,10 @@ def of_working_folder(asked: str) -> Side:
     def read(path: Path) -> str | None:
         return (root / path).read_text(encoding="utf-8") if (root / path).is_file() else None
 
-    return _described(asked, f"the working folder's {MODEL}", root / MODEL, read, root / DVC_LOCK, {})
+    return _with_its_outs(asked, f"the working folder's {MODEL}", root / MODEL, read, root / DVC_LOCK, {})
 
 
-def _described(
+def _with_its_outs(
     asked: str, name: str, file: Path, read: Callable[[Path], str | None], lock: Path, facts: dict[str, str]
 ) -> Side:
     settings = _settings(read(PARAMS), lock)
@@ -104,14 +104,13 @@ def _described(
         "network": settings.get("train.network"),
         "data": settings.get("download.source"),
     }
-    return Side(
-        asked=asked,
-        name=name,
-        file=file,
-        sha256=sha256_of(file),
+    return described(
+        asked,
+        name,
+        file,
         noise=_noise(settings),
-        facts=facts | {key: str(value) for key, value in known.items() if value},
-        settings={key: as_text(value) for key, value in settings.items()} or None,
+        facts=facts | known,
+        settings={key: as_text(value) for key, value in settings.items()},
         recorded={key: float(scores[key]) for key in ("psnr", "ssim") if key in scores},
         data_hash=dvc_hash(NOISY, lock, seen_by="train"),
     )
@@ -137,6 +136,7 @@ def _noise(settings: Mapping[str, Any]) -> str | None:
 
 def _fetch(asked: str, commit: str, file: Path) -> None:
     import dvc.api
+    from dvc.exceptions import PathMissingError
 
     try:
         with (
@@ -144,12 +144,41 @@ def _fetch(asked: str, commit: str, file: Path) -> None:
             file.open("wb") as target,
         ):
             shutil.copyfileobj(model, target)
+    except PathMissingError as error:  # also where the remote cannot be reached
+        raise DenoiserError(f"{asked}: {_not_there(commit)}") from error
     except Exception as error:  # DVC and each kind of remote raise errors of their own
         raise DenoiserError(
-            f"{asked}: the {MODEL} of commit {commit[:9]} cannot be had: {reason(error)} Where it was trained "
-            f"elsewhere, `dvc push` there and `dvc fetch --all-commits` here bring it; where it never was, `dvc repro` "
-            f"in a checkout of that commit trains it."
+            f"{asked}: the {MODEL} of commit {commit[:9]} cannot be had: {reason(error)} `dvc fetch --all-commits` "
+            f"has to work first."
         ) from error
+
+
+def _not_there(commit: str) -> str:
+    if MODEL.as_posix() not in (_read(commit, DVC_LOCK) or ""):
+        return (
+            f"commit {commit[:9]} records no {MODEL}: nobody trained and committed there. `dvc repro` in a checkout of "
+            f"that commit trains it."
+        )
+    missing = f"the {MODEL} of commit {commit[:9]} is not in DVC's cache here, and"
+    remote = _remote()
+    if remote is None:
+        return (
+            f"{missing} no remote is set. Name the one that it was pushed to (`dvc remote add --default`), or train it "
+            f"again with `dvc repro` in a checkout of that commit."
+        )
+    return (
+        f"{missing} the remote {remote} does not give it: it cannot be reached, or nobody pushed the model there. "
+        f"`dvc fetch --all-commits` tells which; `dvc push` where it was trained brings it there."
+    )
+
+
+def _remote() -> str | None:
+    """Name and address of DVC's default remote, without credentials."""
+    from dvc.repo import Repo
+
+    with Repo(str(repository_root())) as repo:
+        name = repo.config["core"].get("remote")
+        return f"{name} ({public_address(repo.config['remote'][name]['url'])})" if name else None
 
 
 def _read(commit: str, path: Path) -> str | None:

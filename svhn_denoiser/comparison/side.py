@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from svhn_denoiser.files import sha256_of
+
 
 @dataclass(frozen=True)
 class Side:
@@ -30,3 +32,29 @@ class Side:
     settings: Mapping[str, str] | None = None
     recorded: Mapping[str, float] = field(default_factory=dict)
     data_hash: str | None = None
+
+
+def described(
+    asked: str,
+    name: str,
+    file: Path,
+    *,
+    sha256: str | None = None,
+    noise: str | None = None,
+    facts: Mapping[str, object] | None = None,
+    settings: Mapping[str, str] | None = None,
+    recorded: Mapping[str, float] | None = None,
+    data_hash: str | None = None,
+) -> Side:
+    """A side from what was found of it: what is empty is not known, and without a sha256 the file's counts."""
+    return Side(
+        asked=asked,
+        name=name,
+        file=file,
+        sha256=sha256 or sha256_of(file),
+        noise=noise or None,
+        facts={key: str(value) for key, value in (facts or {}).items() if value},
+        settings=dict(settings) if settings else None,
+        recorded=dict(recorded or {}),
+        data_hash=data_hash or None,
+    )

@@ -21,7 +21,7 @@ class Table:
 def tables(comparison: Comparison) -> list[Table]:
     """All that a comparison has to say, except for the pictures."""
     found = [_models(comparison), _settings(comparison), _scores(comparison), _digits(comparison)]
-    return [*found, _levels(comparison), _kinds(comparison)]
+    return [*found, _levels(comparison), *([_kinds(comparison)] if comparison.measured.kinds else [])]
 
 
 def _models(comparison: Comparison) -> Table:
@@ -37,6 +37,8 @@ def _models(comparison: Comparison) -> Table:
     rows.append(("parameters", *(f"{each.parameters:,}" for each in contestants)))
     rows.append(("file", *(f"{each.file_bytes / 1e6:.2f} MB" for each in contestants)))
     rows.append(("pictures a second", *(f"{rate:,.0f}" for rate in rates)))
+    speed = comparison.measured.speed
+    rows.append(("speed, B over A", "", f"{speed.mean:.2f} ({speed.low:.2f} to {speed.high:.2f})"))
     return Table("What they are", ("", *LETTERS), tuple(rows))
 
 
@@ -95,17 +97,21 @@ def _levels(comparison: Comparison) -> Table:
             f"{row['noisy_psnr']:.2f}",
             f"{row['a_psnr']:.2f}",
             f"{row['b_psnr']:.2f}",
-            difference(row["difference"]),
+            difference(row["difference"], row["low"], row["high"]),
         )
         for row in comparison.measured.levels
     )
-    return Table("PSNR at other strengths of the noise (dB)", ("strength", "noisy", *LETTERS, "B − A"), rows)
+    head = ("strength", "noisy", *LETTERS, f"B − A: {INTERVAL}")
+    return Table("PSNR at other strengths of the noise (dB)", head, rows)
 
 
 def _kinds(comparison: Comparison) -> Table:
     kinds: dict[str, dict[float, str]] = {}
     for row in comparison.measured.kinds:
-        kinds.setdefault(row["kind"], {})[row["strength"]] = difference(row["difference"])
+        # the ends themselves, of six strengths beside each other, are too wide for a terminal
+        half = (row["high"] - row["low"]) / 2
+        kinds.setdefault(row["kind"], {})[row["strength"]] = f"{difference(row['difference'])} ±{half:.2f}"
     strengths = sorted({row["strength"] for row in comparison.measured.kinds})
     rows = tuple((kind, *(of.get(strength, "") for strength in strengths)) for kind, of in kinds.items())
-    return Table("B − A on other kinds of noise, by strength (dB)", ("", *(f"{each:g}" for each in strengths)), rows)
+    title = "B − A on other kinds of noise, by strength (dB, ± half of the 95 % interval)"
+    return Table(title, ("", *(f"{each:g}" for each in strengths)), rows)

@@ -1,6 +1,6 @@
 """Everything the stage `evaluate` reports about a denoiser: arrays in, numbers and table rows out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -122,28 +122,41 @@ def by_digit(digits: NDArray[np.uint8], noisy: Scores, denoised: Scores) -> list
 def by_noise_level(
     clean: NDArray[np.uint8], denoiser: Denoiser, settings: NoiseSettings, levels: list[float], seed: int
 ) -> list[Row]:
-    """Mean scores at other strengths, with new noise on test pictures.
+    """Mean scores at other strengths; arguments as in `at_noise_levels`."""
+    return [
+        {"strength": level} | _side_by_side(noisy, denoised)
+        for level, noisy, (denoised,) in at_noise_levels(clean, [denoiser], settings, levels, seed)
+    ]
+
+
+def at_noise_levels(
+    clean: NDArray[np.uint8], denoisers: Sequence[Denoiser], settings: NoiseSettings, levels: list[float], seed: int
+) -> Iterator[tuple[float, Scores, list[Scores]]]:
+    """Each picture's scores at other strengths, with new noise on test pictures, the same for every denoiser.
 
     Args:
         clean: uint8 (N, H, W, 3), the first N of the test split.
-        denoiser: what is scored.
+        denoisers: what is scored.
         settings: the kind of noise.
         levels: the strengths.
         seed: the project's seed.
+
+    Yields:
+        The strength, the scores of the noisy pictures, and those of each denoiser.
     """
-    rows = []
     for level in levels:
         noise = settings.model_copy(update={"strength": level})
-        noisy_scores, denoised_scores = [], []
+        noisy_scores: list[Scores] = []
+        denoised: list[list[Scores]] = [[] for _ in denoisers]
         for start in range(0, len(clean), BLOCK):
             block = as_float(clean[start : start + BLOCK])
             indices = range(start, start + len(block))
             # draw 1: not the noise of the fixed copies, and the same at every level, so that levels compare
             noisy = add_noise(block, noise, seed=seed, split="test", indices=indices, draw=1)
             noisy_scores.append(score(block, noisy))
-            denoised_scores.append(score(block, denoiser(noisy)))
-        rows.append({"strength": level} | _side_by_side(joined(noisy_scores), joined(denoised_scores)))
-    return rows
+            for denoiser, parts in zip(denoisers, denoised, strict=True):
+                parts.append(score(block, denoiser(noisy)))
+        yield level, joined(noisy_scores), [joined(parts) for parts in denoised]
 
 
 def by_noise_kind(
@@ -154,7 +167,7 @@ def by_noise_kind(
     levels: list[float],
     seed: int,
 ) -> list[Row]:
-    """Mean scores on other kinds of noise, each at every strength; arguments as in `by_noise_level`."""
+    """Mean scores on other kinds of noise, each at every strength; arguments as in `at_noise_levels`."""
     return [
         {"kind": kind, **row}
         for kind in kinds

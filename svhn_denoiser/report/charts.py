@@ -144,6 +144,30 @@ def distributions(training: NDArray[np.float64], incoming: NDArray[np.float64]) 
         return _svg(figure)
 
 
+def differences(rows: Rows) -> bytes:
+    """Paired differences with their 95 % intervals, a line a row, and zero between them.
+
+    Args:
+        rows: with `name`, `difference`, `low` and `high`; the first stands at the top.
+    """
+    middle, low, high = (_column(rows, name) for name in ("difference", "low", "high"))
+    with style.context(_STYLES):
+        figure = Figure(figsize=(4.2, 0.55 + 0.24 * len(rows)), layout="constrained")
+        axes: Axes = figure.subplots()
+        places = range(len(rows))
+        axes.axvline(0, color=_TEXT, linewidth=0.8)
+        axes.hlines(places, low, high, color=_NETWORK, linewidth=3, alpha=0.55)
+        axes.plot(middle, places, "o", color=_NETWORK, markersize=5)
+        axes.set_yticks(places, [_plain(row["name"]) for row in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.grid(axis="x")
+        axes.locator_params(axis="x", nbins=5)
+        axes.margins(x=0.08)
+        return _svg(figure)
+
+
 def _column(rows: Rows, name: str) -> list[float]:
     return [float(row[name]) for row in rows]
 

@@ -1,8 +1,7 @@
-"""`svhn-denoiser compare`: any two models on the same pictures, and a page that somebody would send to a colleague."""
+"""`svhn-denoiser compare`: any two models on the same pictures, by any of their names."""
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,30 +9,19 @@ import pytest
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
+from svhn_denoiser.comparison import finding
+from svhn_denoiser.comparison.side import Side
+from svhn_denoiser.denoising.models import SHIPPED
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import sha256_of
-from svhn_denoiser.networks.backend import keras
 from svhn_denoiser.networks.model_file import load_model
 from svhn_denoiser.registry import promotion, versions
 from svhn_denoiser.tracking.store import connect
-from tests.browser import Browser, browser
 from tests.command_line import invoke, program
 from tests.example_settings import EXAMPLE
 
 # so that comparing takes little
 FEW = {"noise_levels": [0.05, 0.2], "noise_kinds": ["gaussian", "jpeg"], "bootstrap_samples": 200}
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Keras models that do something to noise: nothing, a little, more."""
-    folder = tmp_path_factory.mktemp("models")
-    files = {}
-    for name, size in (("identity", 1), ("blur", 3), ("more", 5)):
-        pixels = keras.Input((None, None, 3))
-        files[name] = folder / f"{name}.keras"
-        keras.Model(pixels, keras.layers.AveragePooling2D(size, strides=1, padding="same")(pixels)).save(files[name])
-    return files
 
 
 @pytest.fixture
@@ -95,6 +83,28 @@ def test_versions_runs_addresses_and_files_are_compared_with_each_other(
     assert any("own run recorded 30.50 dB" in note for note in of_versions["notes"])
 
 
+def test_every_kind_of_name_leads_to_its_model(workplace: Path, models: dict[str, Path], tmp_path: Path) -> None:
+    store = connect()
+    store.client.set_registered_model_alias(versions.MODEL, "mine", "2")
+    run = versions.find(store, "2").run_id
+    model_id = store.client.get_model_version(versions.MODEL, "2").source.removeprefix("models:/")
+    addresses = ("models:/svhn-denoiser/2", "models:/svhn-denoiser@mine")
+    folders = (tmp_path / str(number) for number in range(100))
+
+    def found(name: str) -> Side:
+        folder = next(folders)
+        folder.mkdir()
+        return finding.find(name, folder)
+
+    for name in ("2", "challenger", "mine", run, run[:8], *addresses, str(models["more"])):
+        assert found(name).sha256 == sha256_of(models["more"]), name
+    for name in (f"models:/{model_id}", f"runs:/{run}/denoiser"):
+        # MLflow's own copy has other bytes
+        assert load_model(found(name).file).count_params() == 0, name
+    assert found(f"runs:/{run}/denoiser").settings == {"train.width": "5"}
+    assert found("shipped").file == SHIPPED
+
+
 def test_the_same_model_twice_is_said_and_fine(workplace: Path, models: dict[str, Path]) -> None:
     same = compared("1", models["blur"], "--pictures", 3)
     assert same["same"]
@@ -116,25 +126,28 @@ def test_the_table_fits_a_terminal(workplace: Path, models: dict[str, Path]) -> 
     assert max(map(len, text.splitlines()[:-1])) <= 120
 
 
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("nobody", "nobody: is no file, no git revision or DVC experiment of this clone, and no version"),
-        ("7", "has no version '7'; there are challenger, champion"),
-        ("gone.keras", "gone.keras: no such file"),
-        ("damaged.keras", "damaged.keras: is no model that Keras can load"),
-        ("workspace", "workspace: there is no models/denoiser.keras here"),
-        ("models:/svhn-denoiser/9", "has no version '9'"),
-        ("--option", "--option: is no file"),
-        ("", ": is no file"),
-    ],
-)
-def test_what_cannot_be_found_is_one_clear_message(name: str, says: str, workplace: Path) -> None:
+NOT_FOUND = {
+    "nobody": "nobody: is no file, no git revision or DVC experiment of this clone, and no version",
+    "7": "has no version '7'; there are challenger, champion",
+    "gone.keras": "gone.keras: no such file",
+    "damaged.keras": "damaged.keras: is no model that Keras can load",
+    "workspace": "workspace: there is no models/denoiser.keras here",
+    "models:/svhn-denoiser/9": "has no version '9'",
+    "--option": "--option: is no file",
+    "": ": is no file",
+}
+
+
+def test_what_cannot_be_found_is_one_clear_message(workplace: Path) -> None:
     (workplace / "damaged.keras").write_text("no model")
-    with pytest.raises(DenoiserError) as refused:
-        invoke("compare", "--", "champion", name)
-    assert says in str(refused.value)
-    assert "\n" not in str(refused.value)
+    said = {}
+    for name in NOT_FOUND:
+        with pytest.raises(DenoiserError) as refused:
+            invoke("compare", "--", "champion", name)
+        said[name] = str(refused.value)
+    for name, words in NOT_FOUND.items():
+        assert words in said[name]
+        assert "\n" not in said[name]
 
 
 def test_a_run_without_a_model_a_missing_store_and_missing_pairs_say_what_to_do(
@@ -154,32 +167,3 @@ def test_a_run_without_a_model_a_missing_store_and_missing_pairs_say_what_to_do(
     done = program("compare", "1", "2", folder=workplace)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: ")
-
-
-@pytest.fixture(scope="module")
-def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(tmp_path_factory.mktemp("profile")) as found:
-        yield found
-
-
-def test_the_page_holds_together_at_any_width_in_both_themes_and_on_paper(
-    workplace: Path, models: dict[str, Path], window: Browser
-) -> None:
-    invoke("compare", models["identity"], "2", "--page", "out/page.html")
-    page = workplace / "out/page.html"
-    assert page.stat().st_size < 3_000_000
-    for width, dark in ((400, True), (800, False), (1600, False)):
-        window.open(page, width, dark=dark, phone=width < 500)
-        assert window.value("document.documentElement.scrollWidth") <= width
-        assert window.wrong() == []
-    captions = "[...document.querySelectorAll('.sheet figcaption')].map(each => each.textContent)"
-    gains = [float(text.rpartition("(")[2].rstrip(")")) for text in window.value(captions)]
-    assert gains == sorted(gains, reverse=True)
-    assert len(gains) == 40
-    window.value("document.querySelector('[name=order]').focus()")
-    window.key("ArrowRight")
-    gains = [float(text.rpartition("(")[2].rstrip(")")) for text in window.value(captions)]
-    assert gains == sorted(gains)
-    window.call("Emulation.setEmulatedMedia", media="print")
-    assert window.value("getComputedStyle(document.querySelector('.controls')).display") == "none"
-    window.call("Emulation.setEmulatedMedia", media="")

@@ -157,6 +157,8 @@ def test_an_experiment_in_a_temporary_folder_is_compared_and_its_run_is_kept(cop
     experiment = client.get_experiment_by_name("svhn-denoiser")
     runs = client.search_runs([experiment.experiment_id])
     assert [run.data.params["train.epochs"] for run in runs] == ["3"]
+    for name in of_dvc:
+        assert runs[0].data.metrics[f"denoised.{name}"] == pytest.approx(compared["B"][name], abs=1e-6)
     assert client.list_artifacts(runs[0].info.run_id, "reports")
 
 

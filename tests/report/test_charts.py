@@ -7,6 +7,8 @@ from matplotlib import rcdefaults, rcParams
 
 from svhn_denoiser.report import charts
 
+DIFFERENCES = [{"name": digit, "difference": 0.1, "low": -0.1, "high": 0.3} for digit in range(10)]
+
 
 @pytest.fixture
 def drawn(parts):
@@ -14,6 +16,7 @@ def drawn(parts):
         "training": charts.training_curve(parts["history"]),
         "noise levels": charts.noise_levels(parts["noise_levels"], (0.1, 0.1)),
         "methods": charts.methods(parts["baselines"], "residual-unet"),
+        "differences": charts.differences(DIFFERENCES),
     }
 
 
@@ -60,6 +63,7 @@ def test_one_row_is_enough(parts):
         charts.training_curve(parts["history"][:1]),
         charts.noise_levels(parts["noise_levels"][:1]),
         charts.methods(parts["baselines"][:1], "none of them"),
+        charts.differences(DIFFERENCES[:1]),
     ):
         assert ElementTree.fromstring(chart) is not None
 
