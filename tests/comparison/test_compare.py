@@ -76,6 +76,9 @@ def test_versions_runs_addresses_and_files_are_compared_with_each_other(
     assert sum(row["pictures"] for row in first["digits"]) == first["pictures"] == 40
     assert first["settings"] is None
     assert len(first["noise_kinds"]) == 4
+    for row in (*first["noise_levels"], *first["noise_kinds"]):
+        assert row["difference"] == pytest.approx(row["b_psnr"] - row["a_psnr"])
+        assert row["low"] < row["difference"] < row["high"]
     of_versions = by_kind["version and run"]
     assert of_versions["settings"] == {"train.width": ["3", "5"]}
     assert of_versions["A"]["facts"]["commit"] == "c" * 40
