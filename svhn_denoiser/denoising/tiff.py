@@ -3,6 +3,7 @@
 Pillow writes 16 bits in grey alone, and leaves out what EXIF says of place and time.
 """
 
+import io
 import zlib
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ _DEFLATE, _BLACK_IS_ZERO, _RGB, _INCH, _DIFFERENCES, _STRAIGHT_ALPHA, _UNSIGNED,
 _BYTE, _LONG, _UNDEFINED = 1, 4, 7
 # EXIF keeps what it says of the picture as a whole among the tags of the file itself
 _WORDS = {270, 271, 272, 305, 306, 315, 33432}
+_HEADER = b"II*\0\0\0\0\0"
 _STRIP = 1 << 20  # bytes
 _MOST = 2**32 - 1
 
@@ -52,7 +54,7 @@ def write(
     lengths = [len(strip) for strip in strips]
     if sum(lengths) > _MOST - _STRIP:
         raise DenoiserError("it is larger than the 4 GB of a TIFF file; --format png holds it")
-    tags = ImageFileDirectory_v2(b"II*\0\0\0\0\0")
+    tags = ImageFileDirectory_v2(_HEADER)
     _describe(tags, values, icc_profile, xmp, dpi)
     if exif:
         _add_exif(tags, exif)
@@ -92,6 +94,17 @@ def _describe(
     if xmp:
         tags.tagtype[_XMP] = _BYTE
         tags[_XMP] = xmp
+
+
+def can_hold(exif: bytes) -> bool:
+    """Whether EXIF can be taken apart, which TIFF needs: other formats keep even damaged EXIF as it is."""
+    tags = ImageFileDirectory_v2(_HEADER)
+    try:
+        _add_exif(tags, exif)
+        tags.save(io.BytesIO())
+    except Exception:  # what damaged bytes make Pillow raise is not to be foreseen
+        return False
+    return True
 
 
 def _add_exif(tags: ImageFileDirectory_v2, exif: bytes) -> None:

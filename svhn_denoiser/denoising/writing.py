@@ -49,6 +49,9 @@ def write(
     about: dict[str, Any] = {"icc_profile": picture.icc, "exif": picture.exif, "xmp": picture.xmp, "dpi": picture.dpi}
     if strip:
         about |= {"exif": None, "xmp": None}
+    if into == "TIFF" and about["exif"] and not tiff.can_hold(about["exif"]):
+        notes.append("its EXIF is damaged and was left out")
+        about["exif"] = None
     if into == "JPEG":
         for name, most in _MOST_OF_JPEG.items():
             if about[name] and len(about[name]) > most:

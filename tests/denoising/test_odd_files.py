@@ -369,6 +369,9 @@ class TestWhatAFileSays:
         for result in run(tmp_path, "0.jpg", "1.jpg", "2.jpg").values():
             assert result.target is not None
             assert read(result.target).values.shape == COLOUR
+        results = run(tmp_path, "0.jpg", "1.jpg", "2.jpg", into="tiff")
+        assert results["0.jpg"].notes == ("its EXIF is damaged and was left out",)
+        assert all(result.target is not None for result in results.values())
 
     def test_a_turn_in_four_bytes_is_made_once(self, tmp_path: Path) -> None:
         exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\4\0\1\0\0\0\6\0\0\0" + bytes(4)
