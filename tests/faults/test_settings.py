@@ -134,7 +134,7 @@ TRAINING = [
     {"train.weight_averaging": 0.99, "train.early_stopping": 1, "train.fresh_noise": False},
     {"train.learning_rate": 1.0, "train.gradient_clip": 1e-9},
     {"train.precision": "float32", "train.deterministic": False},
-    {"generate.noise.kind": "mixed", "generate.noise.strength": [0.001, 1.0]},
+    {"generate.noise.kind": "mixed", "generate.noise.strength": [0.001, 0.99]},
     {"generate.noise.kind": "jpeg", "train.early_stopping": None},
 ]
 
