@@ -113,7 +113,7 @@ def teams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TeamServers]:
         yield servers
 
 
-@pytest.fixture(params=["plain"])
+@pytest.fixture(params=["plain", pytest.param("accounts", marks=pytest.mark.slow)])
 def on_a_server(request: pytest.FixtureRequest, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server in turn: a plain one, that keeps what earlier tests did, and a team's, as one who has EDIT."""
     if request.param == "plain":
@@ -124,7 +124,7 @@ def on_a_server(request: pytest.FixtureRequest, repository: Path, monkeypatch: p
     set_variables(monkeypatch, team.of(MEMBER))
 
 
-@pytest.fixture(params=["embedded"])
+@pytest.fixture(params=["embedded", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("accounts", "direct"))])
 def any_store(
     request: pytest.FixtureRequest, repository: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AnyStore:

@@ -28,7 +28,7 @@ S3_KEYS = {"AWS_ACCESS_KEY_ID": "an-id", "AWS_SECRET_ACCESS_KEY": "a-secret-key"
 NAME = "svhn-denoiser"
 
 
-@dataclass(frozen=True)
+@dataclass
 class TeamServer:
     """One that was started.
 
@@ -37,12 +37,14 @@ class TeamServer:
         database: of PostgreSQL, that it keeps runs and models in.
         accounts: whether it asks who one is.
         environment: what a machine needs to reach its artifacts, where it does not hand them on.
+        touched: whether somebody may have changed the rights that tests begin with, or nobody gave them yet.
     """
 
     address: str
     database: str
     accounts: bool
     environment: dict[str, str]
+    touched: bool = True
 
     def of(self, user: str) -> dict[str, str]:
         """The variables with which a user works on it."""
@@ -60,14 +62,17 @@ class TeamServer:
             cursor.execute(f"truncate {', '.join(sorted(tables))} restart identity cascade")
         connection.close()
         if self.accounts:
-            given = self._post("2.0/mlflow/experiments/create", name=NAME)["experiment_id"]
+            # the same id each time, and rights are in a database of their own
+            experiment = self._post("2.0/mlflow/experiments/create", name=NAME)["experiment_id"]
             self._post("2.0/mlflow/registered-models/create", name=NAME)
-            for user, right in RIGHTS.items():
-                self.grant(user, "experiment", given, right)
+            for user, right in RIGHTS.items() if self.touched else ():
+                self.grant(user, "experiment", experiment, right)
                 self.grant(user, "registered_model", NAME, right)
+            self.touched = False
 
     def grant(self, user: str, kind: str, identity: str, right: str) -> None:
         """Give a right to a user, in place of another."""
+        self.touched = True
         what = {"username": user, "resource_type": kind, "resource_id": identity}
         self._post("3.0/mlflow/users/permissions/revoke", missing_ok=True, **what)
         self._post("3.0/mlflow/users/permissions/grant", permission=right, **what)
@@ -95,6 +100,7 @@ class AnyStore:
         """In this block, do what people with all rights do, such as deleting a version."""
         with pytest.MonkeyPatch.context() as patch:
             if self.team is not None:
+                self.team.touched = True
                 set_variables(patch, self.team.of(ADMIN))
             yield
 
