@@ -284,7 +284,7 @@ class TestVersions:
         first = version()
         source = store.client.get_model_version(versions.MODEL, "1").source
         store.client.create_registered_model("another")
-        store.client.create_model_version("another", source, first.run_id)
+        store.client.create_model_version("another", source, first.run_id, model_id=source.removeprefix("models:/"))
         version()
         version()
         search = store.client.search_model_versions
