@@ -31,10 +31,10 @@ _USER_OF_ADDRESS = re.compile(r"(\w://)(?:[^/?#\s]+|[^\s/?#@:]*:(?!\d+[/?#])\S*)
 # what a path makes of an address that was given in the place of a file
 _USER_OF_PATH = re.compile(r"(\w\w:/)[^\s/?#@:]*:[^\s@]*@")
 _SIGNATURE_OF_ADDRESS = re.compile(
-    r"([?&#][\w-]*(?:sig|signature|token|key|secret|credential|password|passwd|pwd)=)[^&\s]+", re.I
+    r"([?&#][\w-]*(?:sig|signature|token|key|secret|credential|password|passwd|pwd|\*{3})=)[^&\s]+", re.I
 )
-# as the settings of a database have it, and as a request
-_SETTING = re.compile(r"((?:password|passwd|pwd)=)[^\s&;,'\"]+", re.I)
+# as the settings of a database have it, and as a request; ***, where the word itself is somebody's password
+_SETTING = re.compile(r"((?:password|passwd|pwd|\*{3})=)[^\s&;,'\"]+", re.I)
 _HEADER = re.compile(r"(authorization\W{1,4}(?:basic |bearer |token )?)[^\s'\"]+", re.I)
 
 # the value of a switch, such as `true`, is no secret, and must not be blanked out all over a text
