@@ -250,6 +250,8 @@ def explained() -> Iterator[None]:
     """
     try:
         yield
+    except NotImplementedError as error:  # a name of a hash that DVC does not know
+        raise DenoiserError(f"{DVC_LOCK}: is damaged. {LOCK_REMEDY}") from error
     except (DvcException, OSError, UnicodeEncodeError) as error:
         text = reason(error)
         remedy = f" {LOCK_REMEDY}" if f"{DVC_LOCK}' " in text else ""

@@ -124,6 +124,12 @@ def test_a_lock_that_was_merged_of_two_halves_is_noticed(toy: Toy, go: Go) -> No
     (toy.folder / "dvc.lock").write_text("<<<<<<< HEAD")
     with pytest.raises(DenoiserError, match=r"dvc\.lock"):
         go(toy)
+    # a bit that was flipped in the name of a hash
+    for dep in lock["stages"]["train"]["deps"]:
+        dep["hash"] = "md4"
+    YAML(typ="safe").dump(lock, toy.folder / "dvc.lock")
+    with pytest.raises(DenoiserError, match=r"dvc\.lock: is damaged\. Take back the committed one"):
+        go(toy, dry_run=True)
 
 
 def test_a_report_compares_with_the_base_whatever_an_earlier_run_left_in_dvc_lock(toy: Toy, go: Go) -> None:
