@@ -125,6 +125,8 @@ class Checkpoint:
         new = _beside(self.path, ".new")
         if not self.path.exists() and (new / _STATE).exists():
             new.rename(self.path)
+        # a training that is resumed after its last epoch writes none, and would leave these
+        _clear_beside(self.path)
         if not (self.path / _STATE).exists():
             return fresh
         try:
@@ -218,11 +220,16 @@ def _delete_idle_lock(file: Path) -> None:
 def _delete(path: Path) -> None:
     # renamed first: a kill meanwhile leaves no checkpoint that looks whole
     old = _beside(path, ".old")
-    for folder in (_beside(path, ".new"), old):
-        shutil.rmtree(folder, ignore_errors=True)
+    _clear_beside(path)
     if path.exists():
         path.rename(old)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _clear_beside(path: Path) -> None:
+    # what a kill left in the middle of a change
+    for suffix in (".new", ".old"):
+        shutil.rmtree(_beside(path, suffix), ignore_errors=True)
 
 
 def _beside(path: Path, suffix: str) -> Path:

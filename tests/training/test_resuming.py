@@ -1,6 +1,7 @@
 """A training that was interrupted, at whatever moment, ends like one that was not; checkpoints do not pile up."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -112,6 +113,14 @@ def test_a_kill_between_the_renames_loses_nothing(tmp_path):
     one = ended(tmp_path, "a", "x")
     one.path.rename(tmp_path / "a.new")
     assert len(read(one, FRESH).history) == 1
+
+
+@pytest.mark.parametrize("left", ["a.new", "a.old"])
+def test_what_a_kill_left_beside_a_checkpoint_goes_when_that_is_read(tmp_path, left):
+    one = ended(tmp_path, "a", "x")
+    shutil.copytree(one.path, tmp_path / left)
+    assert len(read(one, FRESH).history) == 1
+    assert not (tmp_path / left).exists()
 
 
 @pytest.mark.parametrize("damage", ["zeros", "empty", "a flipped bit", "missing"])
