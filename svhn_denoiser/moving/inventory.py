@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from svhn_denoiser.registry.versions import MODEL
+from svhn_denoiser.registry.versions import MODEL, registered_model
 from svhn_denoiser.tracking.store import Store, is_not_there
 from svhn_denoiser.tracking.tags import COPIED_FROM
 
@@ -160,7 +160,7 @@ def _versions(store: Store) -> Iterator[ModelVersion]:
 
 def _registered(store: Store) -> RegisteredModel | None:
     try:
-        return store.client.get_registered_model(MODEL)
+        return registered_model(store)
     except MlflowException as error:
         if is_not_there(error):
             return None

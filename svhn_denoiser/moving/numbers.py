@@ -6,7 +6,7 @@ import re
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.moving.copying import Copy
 from svhn_denoiser.moving.inventory import Inventory
-from svhn_denoiser.registry.versions import MODEL
+from svhn_denoiser.registry.versions import MODEL, registered_model
 from svhn_denoiser.tracking.store import Store
 
 # isort: split
@@ -61,7 +61,7 @@ def copy_versions(copy: Copy, held: Inventory, there: Inventory) -> None:
         for name, value in version.tags.items():
             if name not in known:
                 client.set_model_version_tag(MODEL, str(number), name, copy.translated(value))
-    before = json.loads(client.get_registered_model(MODEL).tags.get(_COPIED_ALIASES, "{}"))
+    before = json.loads(registered_model(copy.target).tags.get(_COPIED_ALIASES, "{}"))
     for alias, number in held.aliases.items():
         if there.aliases.get(alias) in {None, number, before.get(alias)}:
             client.set_registered_model_alias(MODEL, alias, str(number))

@@ -4,7 +4,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from svhn_denoiser.files import write_text
-from svhn_denoiser.registry.versions import CHALLENGER, CHAMPION, DESCRIPTION, MODEL, Version, versions
+from svhn_denoiser.registry.versions import (
+    CHALLENGER,
+    CHAMPION,
+    DESCRIPTION,
+    MODEL,
+    Version,
+    entry,
+    registered_model,
+    versions,
+)
 from svhn_denoiser.tracking.runs import run_exists
 from svhn_denoiser.tracking.store import Store
 
@@ -30,7 +39,7 @@ def attach(store: Store, version: Version, card: str) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / FILE
         write_text(file, card)
-        source = store.client.get_model_version(MODEL, str(version.number)).source or ""
+        source = entry(store, version.number).source or ""
         if source.startswith("models:/m-"):
             store.client.log_model_artifact(source.removeprefix("models:/"), str(file))
         if run_exists(store, version.run_id):
@@ -53,14 +62,14 @@ def show(store: Store) -> None:
 
     A text that a person wrote there stays.
     """
-    shown = store.client.get_registered_model(MODEL).description or DESCRIPTION
+    shown = registered_model(store).description or DESCRIPTION
     if shown != DESCRIPTION and not shown.startswith(_HEADING):
         return
     known = {alias: version for version in versions(store) for alias in version.aliases}
     version = known.get(CHAMPION) or known.get(CHALLENGER)
     if version is None:
         return
-    line = store.client.get_model_version(MODEL, str(version.number)).description or ""
+    line = entry(store, version.number).description or ""
     text = for_page(version.number, line, read(store, version) or "")
     if text != shown:
         store.client.update_registered_model(MODEL, text)

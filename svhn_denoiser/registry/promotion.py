@@ -18,6 +18,7 @@ from svhn_denoiser.registry.versions import (
     came_after_another,
     champion,
     find,
+    registered_model,
     tag,
     versions,
 )
@@ -130,7 +131,7 @@ def _alone(store: Store, version: Version) -> Iterator[Callable[[], bool]]:
             return
 
         def read() -> dict[int, str]:
-            tags = store.client.get_registered_model(MODEL).tags
+            tags = registered_model(store).tags
             return {int(key.removeprefix(_CLAIM)): claim for key, claim in tags.items() if key.startswith(_CLAIM)}
 
         def write(number: int, claim: str | None) -> None:

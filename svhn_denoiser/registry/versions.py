@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.registry import at_once, events
@@ -20,12 +20,14 @@ from svhn_denoiser.tracking.store import REFUSALS, Store, in_words, is_not_there
 
 # isort: split
 from mlflow.artifacts import download_artifacts
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model
 
 if TYPE_CHECKING:
     import keras
+
+_Found = TypeVar("_Found", ModelVersion, RegisteredModel)
 
 MODEL = "svhn-denoiser"
 CHAMPION = "champion"
@@ -117,7 +119,7 @@ def find(store: Store, name: str) -> Version:
     number = (aliases or {}).get(name, name)
     if number.isdecimal():
         try:
-            return _version(store.client.get_model_version(MODEL, number), aliases or {})
+            return _version(entry(store, number), aliases or {})
         except MlflowException as error:
             if not is_not_there(error):
                 raise
@@ -234,7 +236,7 @@ def _create(store: Store, model: "keras.Model", run_id: str, tags: Mapping[str, 
     created = store.client.create_model_version(
         MODEL, f"models:/{model_id}", run_id, tags=dict(tags), model_id=model_id
     )
-    return int(created.version)
+    return int(_named(created).version)
 
 
 def _logged(store: Store, run_id: str, sha256: str) -> str | None:
@@ -249,7 +251,7 @@ def _logged(store: Store, run_id: str, sha256: str) -> str | None:
 def _aliases(store: Store) -> dict[str, str] | None:
     # asked of the model: search results do not carry them
     try:
-        aliases = store.client.get_registered_model(MODEL).aliases
+        aliases = registered_model(store).aliases
     except MlflowException as error:
         if is_not_there(error):
             return None
@@ -257,17 +259,38 @@ def _aliases(store: Store) -> dict[str, str] | None:
     return {alias: str(number) for alias, number in aliases.items()}
 
 
-def _version(entry: ModelVersion, aliases: Mapping[str, str]) -> Version:
-    number, champion = str(entry.version), aliases.get(CHAMPION)
+def registered_model(store: Store) -> RegisteredModel:
+    """The model as MLflow has it.
+
+    Raises:
+        MlflowException: there is none, or the answer was empty.
+    """
+    return _named(store.client.get_registered_model(MODEL))
+
+
+def entry(store: Store, number: int | str) -> ModelVersion:
+    """A version as MLflow has it; raises as `registered_model` does."""
+    return _named(store.client.get_model_version(MODEL, str(number)))
+
+
+def _named(found: _Found) -> _Found:
+    # MLflow takes an answer without content, as of a proxy, for one without a name
+    if found.name != MODEL:
+        raise MlflowException("the answer was empty. Try again.")
+    return found
+
+
+def _version(found: ModelVersion, aliases: Mapping[str, str]) -> Version:
+    number, champion = str(found.version), aliases.get(CHAMPION)
     verdict = events.waits(int(champion) if champion else None)
-    created = datetime.datetime.fromtimestamp(entry.creation_timestamp / 1000, datetime.UTC)
+    created = datetime.datetime.fromtimestamp(found.creation_timestamp / 1000, datetime.UTC)
     version = Version(
         number=int(number),
         aliases=tuple(sorted(alias for alias, target in aliases.items() if target == number)),
-        run_id=entry.run_id or "",
+        run_id=found.run_id or "",
         created=created.isoformat(timespec="seconds"),
         # EDIT on a server deletes no tag: an empty one is none
-        tags={key: value for key, value in entry.tags.items() if value},
+        tags={key: value for key, value in found.tags.items() if value},
     )
-    waiting = entry.tags.get(events.GATE) == verdict and champion != number and version.rollback is None
+    waiting = found.tags.get(events.GATE) == verdict and champion != number and version.rollback is None
     return replace(version, waiting=waiting)

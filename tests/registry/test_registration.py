@@ -38,7 +38,10 @@ from tests.patience import SOON
 from tests.team_server import AnyStore
 
 # isort: split
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
+from mlflow.protos.model_registry_pb2 import ModelVersion as ProtoModelVersion
+from mlflow.protos.model_registry_pb2 import RegisteredModel as ProtoRegisteredModel
 from mlflow.pyfunc import scoring_server
 
 _MEANS = {"psnr": 30.5, "ssim": 0.9}
@@ -291,6 +294,20 @@ class TestVersions:
         monkeypatch.setattr(store.client, "search_model_versions", functools.partial(search, max_results=1))
         found = versions.versions(store)
         assert [(each.number, each.aliases) for each in found] == [(3, ("challenger",)), (2, ()), (1, ())]
+
+    @pytest.mark.parametrize("asked", ["get_registered_model", "get_model_version"])
+    def test_an_empty_answer_is_neither_a_version_nor_a_registry_without_champion(
+        self, store: Store, version: Any, monkeypatch: pytest.MonkeyPatch, asked: str
+    ) -> None:
+        store.client.set_registered_model_alias(versions.MODEL, "champion", str(version().number))
+        # as MLflow's client reads `{}`, and an answer without content
+        empty = {
+            "get_registered_model": RegisteredModel.from_proto(ProtoRegisteredModel()),
+            "get_model_version": ModelVersion.from_proto(ProtoModelVersion()),
+        }
+        monkeypatch.setattr(store.client, asked, lambda *_: empty[asked])
+        with pytest.raises(MlflowException, match="the answer was empty"):
+            versions.champion(store)
 
     def test_a_model_that_is_not_there_cannot_be_fetched(
         self, store: Store, version: Any, tmp_path: Path, any_store: AnyStore
