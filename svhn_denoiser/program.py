@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import shutil
+import sqlite3
 import sys
 import traceback
 from collections.abc import Callable
@@ -72,6 +73,13 @@ def run(main: Callable[[], None]) -> NoReturn:
             raise
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         _say(f"error: {where}{error.strerror}. {remedy}")
+        sys.exit(1)
+    except sqlite3.OperationalError as error:
+        # of a file that DVC keeps beside its own; SQLite does not say which
+        _say(
+            f"error: a database of DVC's: {error}. Look at the space on the disk, at who may write there, and at the "
+            "limits on files (`ulimit -a`). Then run the same command again."
+        )
         sys.exit(1)
     sys.exit(0)
 

@@ -48,6 +48,7 @@ def test_characters_that_the_terminal_has_stay_themselves():
         ("raise OSError(27, 'File too large', 'mlflow.db')", "mlflow.db: File too large. Raise the limit"),
         ("raise PermissionError(13, 'Permission denied', 'reports/x.json')", "reports/x.json: Permission denied."),
         ("raise OSError(30, 'Read-only file system', b'data')", "data: Read-only file system."),
+        ("import sqlite3; sqlite3.connect('/nonexistent/x').execute('')", "unable to open database file. Look at the"),
     ],
 )
 def test_what_the_machine_refuses_is_one_line(code, said):

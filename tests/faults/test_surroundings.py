@@ -17,7 +17,6 @@ ODD = {
     "no HOME": {"HOME": "/dev/null/home"},
     "a TMPDIR with a blank": {"TMPDIR": "{scratch}/a blank"},
     "Keras's own settings": {"KERAS_HOME": "{scratch}/keras"},
-    "another backend of Keras": {"KERAS_BACKEND": "numpy"},
     "variables of MLflow": {
         "MLFLOW_EXPERIMENT_NAME": "mine",
         "MLFLOW_RUN_ID": "0123456789abcdef0123456789abcdef",
