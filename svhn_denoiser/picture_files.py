@@ -138,6 +138,11 @@ def find(folder: Path, refused: Callable[[OSError], None] = _refuse) -> tuple[li
     return pictures, [path for path in found if path.suffix.lower() not in SUFFIXES]
 
 
+def real(path: Path) -> Path:
+    """What a path leads to, whatever names and links it goes through; of links in a circle, one of them."""
+    return Path(os.path.realpath(path))  # `Path.resolve` raises for a circle, before Python 3.13
+
+
 def size(path: Path) -> tuple[int, int]:
     """Height and width of a picture, upright or on its side as it is stored, without reading its pixels.
 

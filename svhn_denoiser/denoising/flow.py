@@ -114,7 +114,7 @@ class _Flow:
     ) -> None:
         self._denoise, self._settings, self._look = denoise, settings, look
         self._waiting = deque(jobs)
-        self._inputs = {job.source.resolve() for job in self._waiting}
+        self._inputs = {picture_files.real(job.source) for job in self._waiting}
         self._reading: deque[Future[_InHand | Result]] = deque()
         self._batch: list[_InHand] = []
         self._writing: deque[Future[Result]] = deque()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.picture_files import FORMATS, SUFFIXES, find
+from svhn_denoiser.picture_files import FORMATS, SUFFIXES, find, real
 
 # the formats that are written, by the words of --format, and how their files' names end where there is no name yet
 WRITTEN = {"png": ("PNG", ".png"), "jpeg": ("JPEG", ".jpg"), "webp": ("WEBP", ".webp"), "tiff": ("TIFF", ".tif")}
@@ -59,7 +59,7 @@ def plan(arguments: Iterable[str], output: Path, *, into: str | None = None, ove
         overwrite: whether files of an earlier call may be replaced; a picture to be denoised never is.
     """
     made = Plan()
-    inside = output.resolve()
+    inside = real(output)
     wanted: dict[Path, dict[Path, Path]] = defaultdict(dict)
     for argument in arguments:
         try:
@@ -75,7 +75,7 @@ def plan(arguments: Iterable[str], output: Path, *, into: str | None = None, ove
                 reason = "it is a camera's raw file, which is not read here; develop it into TIFF or PNG"
                 made.failures.append(Failure(source, reason))
             else:
-                wanted[renamed(output / name, into)].setdefault(source.resolve(), source)
+                wanted[renamed(output / name, into)].setdefault(real(source), source)
     inputs = {source for sources in wanted.values() for source in sources}
     for target, sources in wanted.items():
         refused = _twins(target, list(sources.values())) or refusal(target, inputs, overwrite)
@@ -118,7 +118,7 @@ def refusal(target: Path, inputs: set[Path], overwrite: bool) -> str | None:
         inputs: all pictures to denoise, resolved.
         overwrite: whether a file that is no such picture may be replaced.
     """
-    if target.resolve() in inputs:
+    if real(target) in inputs:
         return f"{target} is one of the pictures to denoise; name another output folder"
     if target.exists() and not overwrite:
         return f"{target} exists; --overwrite replaces it"
@@ -175,7 +175,7 @@ def _matches(pattern: Path, output: Path, failures: list[Failure]) -> list[tuple
     for match in sorted(matches):
         path = Path(match)
         files = _pictures_in(path, output, failures) if path.is_dir() else [path] if _is_picture(path) else []
-        found |= dict.fromkeys(file for file in files if not file.resolve().is_relative_to(output))
+        found |= dict.fromkeys(file for file in files if not real(file).is_relative_to(output))
     if not found:
         raise DenoiserError("this pattern matches no picture")
     return [(file, file.relative_to(root)) for file in found]
@@ -187,9 +187,9 @@ def _pictures_in(folder: Path, output: Path, failures: list[Failure]) -> list[Pa
 
     pictures, others = find(folder, refused)
     found = pictures + [file for file in others if _is_picture(file)]
-    if folder.resolve() in output.parents:
+    if real(folder) in output.parents:
         # what an earlier call wrote into a folder below is no input of this one
-        found = [file for file in found if not file.resolve().is_relative_to(output)]
+        found = [file for file in found if not real(file).is_relative_to(output)]
     return sorted(found, key=lambda file: file.relative_to(folder).as_posix())
 
 

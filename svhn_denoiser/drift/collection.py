@@ -62,7 +62,7 @@ def read(paths: Iterable[Path], *, most: int = MOST, advance: Callable[[], None]
     """
     paths = list(paths)
     # a file that is named twice is one picture
-    files = list({file.resolve(): file for path in paths for file in _files(path)}.values())
+    files = list({picture_files.real(file): file for path in paths for file in _files(path)}.values())
     held = [mat_format.count(file) if _is_mat(file) else 1 for file in files]
     ends = np.cumsum(held)
     chosen = runs(int(ends[-1]), most)

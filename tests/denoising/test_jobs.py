@@ -102,6 +102,13 @@ def test_what_is_not_there_stops_nothing_else(tmp_path: Path) -> None:
     assert [failure.reason for failure in made.failures] == ["no such file or folder", "holds no picture"]
 
 
+@pytest.mark.parametrize("argument", [".", "*", "loop.png"])
+def test_a_link_to_itself_stops_nothing_else(argument: str, tmp_path: Path) -> None:
+    touch(tmp_path, "a.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    assert sorted(written(planned(tmp_path, argument, "a.png"), tmp_path)) == ["a.png", "loop.png"]
+
+
 def test_nothing_that_exists_is_replaced_unless_asked(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", "out/a.png")
     (failure,) = planned(tmp_path, "a.png").failures
