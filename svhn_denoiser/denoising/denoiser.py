@@ -77,7 +77,7 @@ class Denoiser:
 
         Raises:
             DenoiserError: the array is of another shape or type, or holds NaN or values beyond [0, 1]; or the model
-                answers with NaN.
+                answers with NaN or far beyond.
         """
         given = np.asarray(pictures)
         _check(given)
@@ -111,7 +111,10 @@ class Denoiser:
         # the network knows colours only
         result = self._network(np.repeat(values, 3, axis=-1) if grey else values)
         if not np.isfinite(result).all():
-            raise DenoiserError(f"{self.name}: answers with numbers that are no brightness (NaN). Take another model.")
+            raise DenoiserError(
+                f"{self.name}: answers with numbers that are no brightness (NaN, or far beyond 0 to 1). Take another "
+                "model."
+            )
         if grey:
             result = result.mean(axis=-1, keepdims=True, dtype=np.float32)
         return np.rint(result * np.float32(white)).astype(kind) if kind.kind == "u" else result.astype(kind)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from svhn_denoiser.denoising import twins
-from svhn_denoiser.denoising.runtime import FastNetwork, openvino_installed
+from svhn_denoiser.denoising.runtime import FAR, FastNetwork, openvino_installed
 from svhn_denoiser.denoising.trained_noise import TrainedNoise, parse
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.files import read_json
@@ -151,7 +151,9 @@ def _loaded(chosen: ChosenModel, say: Callable[[str], None]) -> LoadedModel:
             "they are and name the .xml file."
         ) from None
     model = load_model(file)
-    return LoadedModel(name, lambda pictures: inference.denoise(model, pictures), "Keras, float32", noise, shipped)
+    return LoadedModel(
+        name, lambda pictures: inference.denoise(model, pictures, far=FAR), "Keras, float32", noise, shipped
+    )
 
 
 def _fast(model: Path, say: Callable[[str], None]) -> FastNetwork | None:

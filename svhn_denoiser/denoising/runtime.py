@@ -15,6 +15,10 @@ from svhn_denoiser.errors import DenoiserError
 
 Pictures = NDArray[np.float32]
 
+# Somebody's network whose last layer has no end at 0 and 1 answers a little beyond. What answers so far beyond means
+# something else, such as 0 to 255, and cut off at 1 all of it would be white.
+FAR = 4.0
+
 # networks prepared for one size that are kept at a time
 _KEPT = 4
 
@@ -66,6 +70,11 @@ class FastNetwork:
             self._network = self._core.read_model(file)
         except RuntimeError as error:
             raise DenoiserError(f"{file}: OpenVINO cannot read it ({str(error).strip().splitlines()[-1]}).") from None
+        kinds = [parameter.get_element_type().get_type_name() for parameter in self._network.inputs]
+        if kinds != ["f32"]:  # what goes from 0 to 1 would become whole numbers: all black
+            raise DenoiserError(
+                f"{file}: takes {', '.join(kinds) or 'nothing'}, not one array of f32. Take another model."
+            )
         self.bfloat16 = bfloat16 and computes_in_bfloat16()
         self._for_one_size: OrderedDict[tuple[int, ...], Any] = OrderedDict()
         self._for_all_sizes: Any = None
@@ -83,19 +92,26 @@ class FastNetwork:
             pictures: float32 (N, H, W, 3) in [0, 1].
 
         Returns:
-            The same shape and type, in [0, 1]; NaN where the network answers with NaN or infinity.
+            The same shape and type, in [0, 1]; NaN where the network answers with NaN, infinity or further than `FAR`
+            beyond.
 
         Raises:
-            DenoiserError: OpenVINO fails.
+            DenoiserError: OpenVINO fails, or the network answers with other than pictures of the same size.
             MemoryError: there is too little.
         """
         try:
-            result: Pictures = self._prepared(pictures.shape)([np.ascontiguousarray(pictures)])[0]
+            result = np.asarray(self._prepared(pictures.shape)([np.ascontiguousarray(pictures)])[0])
         except RuntimeError as error:  # OpenVINO has no other
             if "bad_alloc" in str(error):
                 raise MemoryError from None
             raise DenoiserError(f"OpenVINO cannot run the network: {str(error).strip().splitlines()[-1]}.") from None
-        result[np.isinf(result)] = np.nan  # cut off at 1, it would look like white
+        if result.shape != pictures.shape or result.dtype != np.float32:
+            raise DenoiserError(
+                f"this network answers float32 {pictures.shape} with {result.dtype} {result.shape}, not with pictures "
+                "of the same size. Take another model."
+            )
+        # cut off at 1, it would look like white
+        result[np.isinf(result) | (result < -FAR) | (result > 1 + FAR)] = np.nan
         return np.clip(result, 0, 1, out=result)
 
     def _prepared(self, shape: tuple[int, ...]) -> Any:

@@ -43,8 +43,8 @@ def load_model(path: Path) -> keras.Model:
     """Load a Keras model in safe mode: no code from the file runs.
 
     Raises:
-        DenoiserError: there is no such file, it is no Keras model, it does not map (N, H, W, 3) to the same, or its
-            weights are NaN or infinite.
+        DenoiserError: there is no such file, it is no Keras model, it does not map floats (N, H, W, 3) to the same, or
+            its weights are NaN or infinite.
     """
     if not path.is_file():
         raise DenoiserError(f"{path}: no such file. `dvc repro train` makes it.")
@@ -55,7 +55,14 @@ def load_model(path: Path) -> keras.Model:
     shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
     if shapes != ((None, None, None, 3),) * 2:
         raise DenoiserError(f"{path}: maps {shapes[0]} to {shapes[1]}, not colour pictures of any size to the same.")
-    if (answer := model.compute_output_shape(_EXAMPLE)) != _EXAMPLE:
+    kinds = model.inputs[0].dtype, model.outputs[0].dtype
+    if not all("float" in str(kind) for kind in kinds):  # brightness from 0 to 1 would become whole numbers: all black
+        raise DenoiserError(f"{path}: maps {kinds[0]} to {kinds[1]}, not floats from 0 to 1 to the same.")
+    try:
+        answer = model.compute_output_shape(_EXAMPLE)
+    except Exception as error:  # what a layer raises on a size that it cannot take
+        raise DenoiserError(f"{path}: cannot take every size that is a multiple of 8, as {_EXAMPLE}: {error}") from None
+    if answer != _EXAMPLE:
         raise DenoiserError(f"{path}: answers {_EXAMPLE} with {answer}, not with pictures of the same size.")
     # behind a last layer that cuts off at 0 and 1, such a model would answer black or white
     if broken := [weight.path for weight in model.weights if not np.isfinite(keras.ops.convert_to_numpy(weight)).all()]:

@@ -199,7 +199,10 @@ class TestWhatIsWritten:
         monkeypatch.setattr(models, "load", lambda *_: model)
         done = CliRunner().invoke(app, ["denoise", "a.png", "-o", "out"])
         assert done.exit_code == 1
-        assert "error: a.png: broken.keras: answers with numbers that are no brightness (NaN)" in done.stderr
+        assert (
+            "error: a.png: broken.keras: answers with numbers that are no brightness (NaN, or far beyond 0 to 1)"
+            in done.stderr
+        )
         assert not (folder / "out").exists()
 
 
@@ -352,7 +355,7 @@ class TestTheProgram:
         assert (done.returncode, done.stdout) == (0, b"1 of 1 pictures denoised into out\n")
         Image.open(folder / "out/a.png").load()
 
-    @pytest.mark.parametrize("factor", ["nan", "inf"])
+    @pytest.mark.parametrize("factor", ["nan", "inf", "255", "-255"])
     def test_a_network_that_answers_nan_or_infinity_writes_nothing(self, factor: str, folder: Path) -> None:
         picture(folder / "a.png")
         halving_network(folder / "model.xml", float(factor))

@@ -11,7 +11,7 @@ import pytest
 from svhn_denoiser import Denoiser
 from svhn_denoiser.denoising import models
 from svhn_denoiser.denoising.models import LoadedModel, Pictures
-from svhn_denoiser.denoising.runtime import FastNetwork
+from svhn_denoiser.denoising.runtime import FastNetwork, import_openvino
 from svhn_denoiser.errors import DenoiserError
 from tests.denoising.halving_network import halving_network
 
@@ -113,6 +113,20 @@ def test_importing_the_package_imports_nothing_else() -> None:
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "openvino", "tensorflow", "mlflow", "rich"} & set(loaded)
     assert [name for name in loaded if name.startswith("svhn")] == ["svhn_denoiser"]
+
+
+def test_a_network_of_openvino_that_takes_or_gives_other_than_pictures_is_refused(tmp_path: Path) -> None:
+    openvino = import_openvino()
+    operations, file = openvino.opset13, tmp_path / "model.xml"
+    pictures = operations.parameter([-1, -1, -1, 3], np.float32)
+    grey = operations.reduce_mean(pictures, np.int64([3]), keep_dims=True)
+    openvino.save_model(openvino.Model([grey], [pictures]), file)
+    with pytest.raises(DenoiserError, match=r"answers float32 \(1, 8, 8, 3\) with float32 \(1, 8, 8, 1\)"):
+        FastNetwork(file, bfloat16=False)(np.zeros((1, 8, 8, 3), np.float32))
+    whole_numbers = operations.parameter([-1, -1, -1, 3], np.uint8)
+    openvino.save_model(openvino.Model([operations.convert(whole_numbers, "f32")], [whole_numbers]), file)
+    with pytest.raises(DenoiserError, match=r"model\.xml: takes u8, not one array of f32"):
+        FastNetwork(file, bfloat16=False)
 
 
 @pytest.mark.parametrize(("said", "kind"), [("std::bad_alloc", MemoryError), ("no such primitive", DenoiserError)])

@@ -218,6 +218,21 @@ class TestInference:
         with pytest.raises(DenoiserError, match=r"resizing\.keras: answers \(1, 16, 24, 3\) with"):
             load_model(tmp_path / "resizing.keras")
 
+    def test_a_model_for_multiples_of_32_is_refused_in_words(self, tmp_path):
+        pixels = x = keras.Input((None, None, 3))
+        for layer in [keras.layers.MaxPooling2D] * 5 + [keras.layers.UpSampling2D] * 5:
+            x = layer()(x)
+        keras.Model(pixels, keras.layers.Add()([pixels, x])).save(tmp_path / "deep.keras")
+        with pytest.raises(DenoiserError, match=r"deep\.keras: cannot take every size that is a multiple of 8"):
+            load_model(tmp_path / "deep.keras")
+
+    @pytest.mark.parametrize(("takes", "gives"), [("uint8", "float32"), ("float32", "uint8"), ("float32", "complex64")])
+    def test_a_model_of_other_numbers_than_brightness_is_refused(self, takes, gives, tmp_path):
+        pixels = keras.Input((None, None, 3), dtype=takes)
+        keras.Model(pixels, keras.ops.cast(pixels, gives)).save(tmp_path / "other.keras")
+        with pytest.raises(DenoiserError, match=rf"other\.keras: maps {takes} to {gives}, not floats"):
+            load_model(tmp_path / "other.keras")
+
     @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
     def test_a_model_with_a_broken_weight_is_refused_though_its_last_layer_hides_it(self, number, tmp_path):
         pixels = keras.Input((None, None, 3))
@@ -229,6 +244,13 @@ class TestInference:
         network.save(tmp_path / "broken.keras")
         with pytest.raises(DenoiserError, match=r"broken\.keras: its weights .*bias are NaN or infinite"):
             load_model(tmp_path / "broken.keras")
+
+    def test_what_lies_far_beyond_is_not_taken_for_white_where_that_is_asked(self):
+        pixels = keras.Input((None, None, 3))
+        model = keras.Model(pixels, keras.layers.Rescaling([255, -255, 1.5])(pixels))
+        (pixel,) = denoise(model, np.ones((1, 1, 1, 3), np.float32), far=4).reshape(-1, 3)
+        np.testing.assert_array_equal(pixel, [np.nan, np.nan, 1])
+        assert denoise(model, np.ones((1, 1, 1, 3), np.float32)).tolist() == [[[[1, 0, 1]]]]
 
     def test_infinity_is_not_taken_for_white(self):
         pixels = keras.Input((None, None, 3))
