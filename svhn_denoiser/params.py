@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from svhn_denoiser.credentials import user_of
 from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.params_rules import broken_rules
 from svhn_denoiser.params_words import dotted_name, explain
@@ -49,6 +50,12 @@ class SvhnSettings(_Section):
             if not mirror.startswith(("http://", "https://", "file://")):
                 raise PydanticCustomError(
                     "address", "{mirror} is no address: allowed are http://, https:// and file://", {"mirror": mirror}
+                )
+            if user_of(mirror):  # the settings get into commits, dvc.lock, MLflow and reports
+                raise PydanticCustomError(
+                    "credentials",
+                    "no password may stand in the settings, which are recorded in many places; put the address into "
+                    "SVHN_DENOISER_MIRROR",
                 )
         return mirrors
 

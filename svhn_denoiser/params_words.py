@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from svhn_denoiser.credentials import masked
 from svhn_denoiser.dotted import as_text
 
 # pydantic puts the name of the branch into the path of an error in `X | None`
@@ -36,7 +37,8 @@ def explain(detail: ErrorDetails, settings: type[BaseModel]) -> str:
 
 def show(value: Any) -> str:
     """A value as it stands in an error; a long one is cut."""
-    text = repr(value) if isinstance(value, str | float) else as_text(_beginning(value))
+    # before it is cut: without its end an address would show a part of the password that it begins with
+    text = masked(repr(value) if isinstance(value, str | float) else as_text(_beginning(value)))
     return text if len(text) <= 60 else text[:57] + "..."
 
 

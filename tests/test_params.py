@@ -50,6 +50,11 @@ BAD = {
     "a noise level twice": ("[0.02, 0.05,", "[0.02, 0.02,", ["evaluate.noise_levels", "once"]),
     "an unknown baseline": ("median, total", "mean, total", ["evaluate.baselines.1 = 'mean'", "'median'"]),
     "an address that is none": ("http://ufldl", "ufldl", ["download.svhn.mirrors", "https://"]),
+    "a password in an address": (
+        "http://ufldl.stanford.edu",
+        "https://me:correct-horse-battery-staple-correct-horse@ufldl",
+        ['download.svhn.mirrors = ["https://ufldl/housenumbers/"]', "no password", "SVHN_DENOISER_MIRROR"],
+    ),
     "half precision on a CPU": (
         "precision: auto",
         "precision: mixed_float16\n  device: cpu\n  # device: ",
