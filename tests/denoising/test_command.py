@@ -146,6 +146,13 @@ class TestWhatIsSaid:
         assert "error: two\\nlines\\x1b[31m.png: its bytes" in done.stderr
         assert done.stdout == "0 of 1 pictures denoised into o\\nut\n"
 
+    @pytest.mark.parametrize("options", [["-o", "out", "--json"], ["-o", "http://me:hunter22@host/out"]], ids=str)
+    def test_an_address_in_the_place_of_a_file_shows_no_password(self, options: list[str], folder: Path) -> None:
+        done = CliRunner().invoke(app, ["denoise", "http://me:hunter22@host/a.png", *options])
+        assert done.exit_code == 1
+        assert "host/a.png" in done.output
+        assert "hunter22" not in done.output
+
     def test_an_empty_output_is_no_folder(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         picture(folder / "in/a.png")
         done = denoise(monkeypatch, "in", "-o", "")
