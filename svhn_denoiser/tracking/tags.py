@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from svhn_denoiser.noise import in_words
 from svhn_denoiser.params import Params
 from svhn_denoiser.paths import NOISY
 from svhn_denoiser.tracking.lineage import dvc_hash, experiment, git_commit, git_dirty, params_hash, person
@@ -36,17 +37,17 @@ def of_lineage(params: Params) -> dict[str, str]:
 
 def of_training(params: Params, *, resumed: bool, more: Mapping[str, str]) -> dict[str, str]:
     """Tags of a training's run: where it comes from, its network, whether it was resumed, and `more`."""
-    own = {"network": params.train.network, "noise": noise_of(params), "resumed": "yes" if resumed else "no"}
+    own = {"network": params.train.network, "noise": _noise(params), "resumed": "yes" if resumed else "no"}
     special = special_settings(params)
     if special:
         own[SETTINGS] = as_options(special)
     return {**of_lineage(params), **_of_mlflow(), **own, **more}
 
 
-def noise_of(params: Params) -> str:
-    """Kind and strength of the noise, as the tag `noise` has them: "gaussian 0.1"."""
+def _noise(params: Params) -> str:
+    # all of it, as the version has it that is made of the run: two of the same words are the same noise
     noise = params.generate.noise
-    return f"{noise.kind} {noise.strength}"
+    return in_words(noise.kind, noise.strength, noise.read_sigma)
 
 
 def of_stand_in(run_id: str) -> dict[str, str]:

@@ -108,6 +108,8 @@ def test_a_runs_page_shows_commit_user_and_settings(committed: Path, settings: P
     Path("params.yaml").write_text(Path("params.yaml").read_text().replace("  width: 32", "  width: 24"))
     with training_run(load(Path("params.yaml"))) as wide:
         pass
+    with training_run(changed(settings, {"generate.noise.kind": "poisson-gaussian"})) as other:
+        pass
     client = plain.store.client
     first, second = (client.get_run(run.run_id) for run in (plain, wide))
     assert (first.info.run_name, second.info.run_name) == ("default", "width=24")
@@ -118,6 +120,7 @@ def test_a_runs_page_shows_commit_user_and_settings(committed: Path, settings: P
     assert "settings" not in first.data.tags
     assert second.data.tags["settings"] == "train.width=24"
     assert second.data.tags["noise"] == "gaussian 0.1"
+    assert client.get_run(other.run_id).data.tags["noise"] == "poisson-gaussian 0.1, read noise 0.02"
     # what reports/run.json keeps of it, for the report
     assert (plain.record["git_commit"], plain.record["git_dirty"], plain.record["changed"]) == (commit, "no", {})
     assert (wide.record["git_dirty"], wide.record["changed"]) == ("yes", {"train.width": 24})
