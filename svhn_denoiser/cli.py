@@ -5,12 +5,14 @@ Slow imports (MLflow 3 s, TensorFlow 6 s) happen in the command that needs them.
 
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from svhn_denoiser import params_command, program
 from svhn_denoiser.comparison.command import compare
+from svhn_denoiser.credentials import masked
 from svhn_denoiser.denoising.command import denoise
 from svhn_denoiser.denoising.export_command import export
 from svhn_denoiser.drift.command import drift
@@ -22,7 +24,23 @@ from svhn_denoiser.registry import runs_command
 from svhn_denoiser.retraining.command import retrain
 from svhn_denoiser.tracking.ui_command import ui
 
+
+class _Group(TyperGroup):
+    """The commands; what is wrong with their arguments is said without a password that stands among them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            # of usage: it becomes a box, and where its lines are broken an address is known for one no more
+            if isinstance(said := getattr(error, "message", None), str):
+                error.message = masked(said)  # type: ignore[attr-defined]
+            raise
+
+
 app = typer.Typer(
+    cls=_Group,
     help="Remove noise from pictures of house numbers, and manage the models that do it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -203,3 +203,12 @@ class TestDenoise:
         assert f"\nerror: {store_folder}/broken.png: its bytes are no picture " in result.stderr
         assert "1 of 2 pictures denoised" in result.stdout
         assert_halved(picture, store_folder / "out/house.png")
+
+
+@pytest.mark.parametrize("command", ["compare a b c {}", "registry show 1 {}", "denoise a.png -o x --format {}", "{}"])
+def test_wrong_usage_shows_no_password_though_a_terminal_is_narrow(command: str) -> None:
+    address = f"https://me:{'hunter22' * 12}@host"
+    done = CliRunner(env={"COLUMNS": "60"}).invoke(cli.app, command.format(address).split())
+    assert done.exit_code == 2
+    assert "https://host" in done.output
+    assert "hunter22" not in done.output
