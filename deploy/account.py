@@ -21,17 +21,27 @@ class Server:
     """MLflow's server, as the administrator."""
 
     def __init__(self) -> None:
-        self.address = os.environ["MLFLOW_TRACKING_URI"].rstrip("/")
-        self.who = os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"]
+        try:
+            address, *self.who = (os.environ[f"MLFLOW_TRACKING_{name}"] for name in ("URI", "USERNAME", "PASSWORD"))
+        except KeyError as error:
+            raise SystemExit(
+                f"{error.args[0]} is not set: whose account gives the right, and on which server?"
+            ) from None
+        # without the account that may stand in it, too: it is printed
+        scheme, mark, rest = address.rstrip("/").partition("://")
+        self.address = f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
     def ask(self, method: str, path: str, *expected: str, **content: str) -> dict[str, Any]:
         """Its answer; empty where it is an error that was expected.
 
         Raises:
-            SystemExit: it refuses, and says why.
+            SystemExit: it refuses, and says why, or it does not answer.
         """
         where = {"params": content} if method == "GET" else {"json": content}
-        got = requests.request(method, f"{self.address}/api/{path}", auth=self.who, timeout=60, **where)  # type: ignore[arg-type]
+        try:
+            got = requests.request(method, f"{self.address}/api/{path}", auth=tuple(self.who), timeout=60, **where)  # type: ignore[arg-type]
+        except requests.RequestException as error:
+            raise SystemExit(f"{self.address}: no MLflow server answers there: {error}") from None
         if got.ok:
             return dict(got.json())
         code = (

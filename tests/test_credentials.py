@@ -205,6 +205,19 @@ def test_whoever_says_it_on_standard_error_shows_no_password(password):
     assert "word" not in done.stderr.replace("MLFLOW_TRACKING", "")
 
 
+@pytest.mark.parametrize("names", [("USERNAME", "PASSWORD"), ("USERNAME",)], ids=str)
+def test_who_gives_accounts_is_shown_no_password(names):
+    environment = {f"MLFLOW_TRACKING_{name}": "hunter2-word" for name in names}
+    environment["MLFLOW_TRACKING_URI"] = "http://me:hunter2-word@127.0.0.1:9/"
+    command = [sys.executable, "deploy/account.py", "anna", "READ"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "http://127.0.0.1:9: no MLflow server" if len(names) == 2 else "MLFLOW_TRACKING_PASSWORD is not set"
+    )
+    assert "word" not in done.stderr.replace("MLFLOW_TRACKING", "")
+
+
 @pytest.mark.parametrize("text", ["host=db password=hunter2", "GET /blob?password=hunter2 refused"])
 def test_a_password_that_is_the_word_itself_shows_no_other(text, monkeypatch):
     monkeypatch.setenv("DB_PASSWORD", "password")
