@@ -4,7 +4,7 @@ import glob
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -171,14 +171,31 @@ def _found(argument: str, output: Path, failures: list[Failure]) -> list[tuple[P
 def _matches(pattern: Path, output: Path, failures: list[Failure]) -> list[tuple[Path, Path]]:
     root = next(folder for folder in pattern.parents if not glob.has_magic(str(folder)))
     found: dict[Path, None] = {}
-    matches = glob.glob(str(pattern), recursive=True)  # noqa: PTH207 - Path.glob takes none from the root on
-    for match in sorted(matches):
+    for match in sorted(set(_expanded(pattern))):
         path = Path(match)
+        if "**" in pattern.parts and path.is_dir() and path.is_symlink():
+            continue
         files = _pictures_in(path, output, failures) if path.is_dir() else [path] if _is_picture(path) else []
         found |= dict.fromkeys(file for file in files if not real(file).is_relative_to(output))
     if not found:
         raise DenoiserError("this pattern matches no picture")
     return [(file, file.relative_to(root)) for file in found]
+
+
+def _expanded(pattern: Path) -> Iterator[str]:
+    """What a pattern matches. `**` goes into no link to a folder: two that lead back upwards would have no end."""
+    if "**" not in pattern.parts:
+        yield from glob.glob(str(pattern))  # noqa: PTH207 - Path.glob takes none from the root on
+        return
+    at = pattern.parts.index("**")
+    above, below = Path(*pattern.parts[:at]), pattern.parts[at + 1 :]
+    for start in glob.glob(str(above)):  # noqa: PTH207
+        if not below:
+            yield start
+            continue
+        for place, folders, _ in os.walk(start):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            yield from _expanded(Path(glob.escape(place), *below))
 
 
 def _pictures_in(folder: Path, output: Path, failures: list[Failure]) -> list[Path]:

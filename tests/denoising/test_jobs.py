@@ -54,6 +54,15 @@ def test_a_pattern_matches_pictures_and_keeps_the_folders_below_its_root(tmp_pat
     assert failure.reason == "this pattern matches no picture"
 
 
+@pytest.mark.parametrize("pattern", ["**", "**/*", "**/*.jpg", "*/**/*.jpg", "**/**/*.jpg", "street/**"])
+def test_a_pattern_of_folders_follows_no_link_that_leads_back(pattern: str, tmp_path: Path) -> None:
+    touch(tmp_path, "street/a.jpg", "street/[x]/b.jpg", "street/.hidden/c.jpg")
+    for name in ("up", "back", "[x]/home"):  # with two, there are a million ways down
+        (tmp_path / "street" / name).symlink_to(tmp_path)
+    below = "" if pattern == "street/**" else "street/"
+    assert written(planned(tmp_path, pattern), tmp_path) == [f"{below}[x]/b.jpg", f"{below}a.jpg"]
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tmp_path: Path) -> None:
     touch(tmp_path, "a[1].png", "a1.png")
     assert written(planned(tmp_path, "a[1].png"), tmp_path) == ["a[1].png"]
