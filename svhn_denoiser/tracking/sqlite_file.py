@@ -92,6 +92,8 @@ def _make(database: Path) -> None:
             _add_default(engine, database.parent)
         finally:
             engine.dispose()
+        # of a store that was killed and then deleted: SQLite would put its old pages into the new one
+        _sweep_beside(database)
         new.replace(database)
 
 
@@ -187,5 +189,10 @@ def _unfinished(path: Path) -> Iterator[Path]:
 
 
 def _sweep(unfinished: Path) -> None:
-    for suffix in ("", "-journal", "-wal", "-shm"):
-        unfinished.with_name(unfinished.name + suffix).unlink(missing_ok=True)
+    unfinished.unlink(missing_ok=True)
+    _sweep_beside(unfinished)
+
+
+def _sweep_beside(database: Path) -> None:
+    for suffix in ("-journal", "-wal", "-shm"):
+        database.with_name(database.name + suffix).unlink(missing_ok=True)

@@ -82,6 +82,30 @@ def test_a_store_that_is_stopped_while_it_is_made_is_made_by_the_next_command(tm
     assert left == [".git", "mlflow.db", "mlflow.db.lock"]
 
 
+# what a program that is killed in the middle of a change leaves: the pages as they were before it
+_KILLED = """
+import os, sqlite3
+store = sqlite3.connect("mlflow.db", isolation_level=None)
+store.executescript("PRAGMA cache_size = 2; CREATE TABLE a (b)")
+store.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000) "
+              "INSERT INTO a SELECT printf('%0200d', i) FROM n")
+store.executescript("BEGIN; UPDATE a SET b = b || 1")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_program_left_beside_a_store_that_was_deleted_does_not_get_into_a_new_one(
+    repository: Path,
+) -> None:
+    assert subprocess.run([sys.executable, "-c", _KILLED], cwd=repository, check=False).returncode == -9
+    (repository / "mlflow.db").unlink()
+    assert (repository / "mlflow.db-journal").stat().st_size > 0
+    connect()
+    with closing(sqlite3.connect(repository / "mlflow.db")) as store:
+        assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connect().client.get_experiment_by_name("svhn-denoiser") is not None
+
+
 @pytest.fixture(scope="module")
 def older_database(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A store of an older MLflow with an experiment in it, and the revision of its tables."""
