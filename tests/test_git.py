@@ -52,10 +52,33 @@ def test_a_refusal_is_told_whole(checkout: Path) -> None:
         git("commit", "-m", "x")
 
 
-def test_a_repository_of_another_user_is_told_as_such(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_repository_of_another_user_is_told_as_such(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own switch for its tests
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    monkeypatch.setenv("LANGUAGE", language)  # where git's translations are installed
     with pytest.raises(ForeignRepositoryError, match=r"dubious ownership[\s\S]*safe\.directory"):
         git("rev-parse", "--show-toplevel")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("GIT_DIR", "{other}/.git"), ("GIT_WORK_TREE", "{other}"), ("GIT_INDEX_FILE", "{other}/.git/index")],
+)
+def test_the_repository_is_the_one_around_the_working_folder_whatever_the_environment_says(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    for folder in (other, checkout):
+        (folder / f"{folder.name}.txt").touch()
+        for command in (["init", "-q"], ["add", "."]):
+            subprocess.run(["git", *command], cwd=folder, check=True)
+    monkeypatch.setenv(name, value.format(other=other))
+    assert git("rev-parse", "--show-toplevel") == str(checkout)
+    assert git("ls-files") == f"{checkout.name}.txt"
+    assert git("status", "--porcelain") == f"A  {checkout.name}.txt"
 
 
 def test_no_git_is_told(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
