@@ -69,6 +69,8 @@ def run(main: Callable[[], None]) -> NoReturn:
         sys.exit(1)
     except OSError as error:
         remedy = _OF_THE_MACHINE.get(error.errno or 0)
+        if "No usable temporary directory" in (error.strerror or ""):  # of `tempfile`: a full disk, or a read-only one
+            remedy = "Make room in one of them, or name a folder that you may write to in TMPDIR."
         if remedy is None:
             raise
         where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""

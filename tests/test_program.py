@@ -47,6 +47,10 @@ def test_characters_that_the_terminal_has_stay_themselves():
         ("open('/dev/full', 'wb', 0).write(b'x')", "No space left on device. Make room"),
         ("raise OSError(27, 'File too large', 'mlflow.db')", "mlflow.db: File too large. Raise the limit"),
         ("raise PermissionError(13, 'Permission denied', 'reports/x.json')", "reports/x.json: Permission denied."),
+        (
+            "import tempfile; tempfile._candidate_tempdir_list = lambda: ['/none', '/proc']; tempfile.TemporaryFile()",
+            "['/none', '/proc']. Make room in one of them, or name a folder that you may write to in TMPDIR.",
+        ),
         ("raise OSError(30, 'Read-only file system', b'data')", "data: Read-only file system."),
         ("import sqlite3; sqlite3.connect('/nonexistent/x').execute('')", "unable to open database file. Look at the"),
     ],
