@@ -76,7 +76,12 @@ def write_text(path: Path, content: str) -> None:
 
     What is no character, such as a byte in the name of a file that is not UTF-8, becomes an escape, as JSON has them.
     """
-    write_bytes(path, content.encode("utf-8", "backslashreplace"))
+    write_bytes(path, characters(content).encode())
+
+
+def characters(text: str) -> str:
+    """A text that every store takes: a byte that is no UTF-8, as in names that a machine gave, becomes an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

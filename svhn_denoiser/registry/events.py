@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from svhn_denoiser.files import characters
+
 PROMOTED = "promoted"
 ROLLED_BACK = "rolled_back"
 # in the place of another version where there was none
@@ -60,7 +62,7 @@ def waits(over: int | None) -> str:
 def now(by: str, other: int | None, reason: str) -> Event:
     """An event of this moment."""
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return Event(at, by, NOBODY if other is None else str(other), reason)
+    return Event(at, by, NOBODY if other is None else str(other), characters(reason))
 
 
 def as_tag(kind: str, event: Event) -> dict[str, str]:

@@ -14,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from svhn_denoiser.dotted import flat
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import characters
 from svhn_denoiser.git import git
 from svhn_denoiser.params import Params
 from svhn_denoiser.paths import DVC_LOCK, PARAMS
@@ -50,7 +51,7 @@ def git_dirty() -> bool | None:
 def person() -> str:
     """The user's name, to record who trained or decided."""
     try:
-        return getpass.getuser()
+        return characters(getpass.getuser())
     except (OSError, KeyError):  # no such user in a container
         return "unknown"
 

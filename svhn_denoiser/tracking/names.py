@@ -7,6 +7,7 @@ from typing import Any
 
 from svhn_denoiser.dotted import as_argument, differences, flat
 from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import characters
 from svhn_denoiser.git import git
 from svhn_denoiser.params import Params, parse
 from svhn_denoiser.paths import PARAMS
@@ -84,7 +85,7 @@ def _shortened(words: list[str]) -> str:
 
 def _branch() -> str:
     try:
-        name = git("rev-parse", "--abbrev-ref", "HEAD")
+        name = characters(git("rev-parse", "--abbrev-ref", "HEAD"))
     except DenoiserError:
         return ""
     return "" if name in _MAIN else name

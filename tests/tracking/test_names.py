@@ -1,5 +1,6 @@
 """A run's name says what is special about it, and its page where it comes from and how to repeat it."""
 
+import os
 import shutil
 import subprocess
 import time
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from svhn_denoiser.params import Params, changed, load
+from svhn_denoiser.registry import events
 from svhn_denoiser.tracking.lineage import person
 from svhn_denoiser.tracking.names import run_name, special_settings
 from svhn_denoiser.tracking.training_run import training_run
@@ -73,6 +75,19 @@ def test_a_branch_and_an_experiment_lend_their_names(
     assert (_name(settings), _name(wide)) == ("wider/nets", "wider/nets: width=24")
     monkeypatch.setenv("DVC_EXP_NAME", "brave-owl")
     assert (_name(settings), _name(wide)) == ("brave-owl", "brave-owl: width=24")
+
+
+def test_a_branch_and_a_user_whose_names_are_not_utf8_keep_no_run_from_being_recorded(
+    committed: Path, settings: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _git("checkout", "-q", "-b", os.fsdecode(b"h\xffuses"))
+    monkeypatch.setenv("LOGNAME", os.fsdecode(b"J\xfcrgen"))
+    with training_run(settings) as run:
+        pass
+    run = run.store.client.get_run(run.run_id)
+    assert run.info.run_name.startswith("h\\udcffuses")
+    assert run.data.tags["mlflow.user"] == "J\\udcfcrgen"
+    assert events.now(person(), 1, "caf\udce9").reason == "caf\\udce9"
 
 
 def test_the_base_of_an_experiment_is_the_commit_that_it_began_from(
