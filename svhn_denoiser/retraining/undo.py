@@ -4,13 +4,13 @@ What is needed for that is kept beside the checkout, and whether the last retrai
 """
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from svhn_denoiser.files import whole, write_json
+from svhn_denoiser.errors import DenoiserError
+from svhn_denoiser.files import read_json, whole, write_json
 from svhn_denoiser.paths import DVC_LOCK, PARAMS
 from svhn_denoiser.retraining.checkout import STATE, head
 
@@ -68,18 +68,32 @@ def put_back(say: Callable[[str], None] = lambda _: None) -> None:
 
 
 def text_after(file: Path) -> str | None:
-    """What params.yaml or dvc.lock is once `put_back` was called; None where there is none then."""
+    """What params.yaml or dvc.lock is once `put_back` was called; None where there is none then.
+
+    Raises:
+        DenoiserError: it is no text.
+    """
     where = _BEFORE / file.name if left_behind() else file
-    return where.read_text(encoding="utf-8") if where.exists() else None
+    return _text(where) if where.exists() else None
 
 
 def left_behind() -> bool:
-    """Whether there are settings of a retraining that was stopped before it put them back."""
+    """Whether there are settings of a retraining that was stopped before it put them back.
+
+    Raises:
+        DenoiserError: that cannot be known, as the note of it is damaged, or params.yaml is no text.
+    """
     if not _WRITTEN.exists():
         return False
-    written = json.loads(_WRITTEN.read_text(encoding="utf-8"))
+    try:
+        written = read_json(_WRITTEN, {"head": str, "texts": list})
+    except DenoiserError as error:
+        raise DenoiserError(
+            f"{str(error).partition(' Delete it')[0]} A retraining was stopped before it put params.yaml and dvc.lock "
+            f"back: take them from {_BEFORE} where they differ, and delete that folder."
+        ) from None
     # another commit may have these very settings, and has a dvc.lock of its own
-    return head() == written["head"] and PARAMS.read_text(encoding="utf-8") in written["texts"]
+    return head() == written["head"] and _text(PARAMS) in written["texts"]
 
 
 def note_finished() -> None:
@@ -89,7 +103,14 @@ def note_finished() -> None:
 
 def finished() -> bool:
     """Whether all was done that dvc.lock asks for, by an earlier retraining in this checkout."""
-    return _FINISHED.exists() and _FINISHED.read_text(encoding="utf-8") == _state()
+    return _FINISHED.exists() and _FINISHED.read_bytes() == _state().encode()
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DenoiserError(f"{file}: cannot be read as UTF-8 text: {error}") from None
 
 
 def _state() -> str:

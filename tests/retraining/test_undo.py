@@ -1,5 +1,10 @@
 """Settings that a killed retraining left are put back, and nobody else's."""
 
+from pathlib import Path
+
+import pytest
+
+from svhn_denoiser.errors import DenoiserError
 from svhn_denoiser.retraining import checkout, chosen_settings, undo
 from svhn_denoiser.retraining.result import Outcome
 from tests.retraining.toy_pipeline import Go, Toy, kill_amid
@@ -34,6 +39,23 @@ def test_what_a_person_wrote_since_stays(toy: Toy) -> None:
     with undo.settings_put_back(["written by a retraining"]):
         (toy.folder / "params.yaml").write_text("written by a person")
     assert (toy.folder / "params.yaml").read_text() == "written by a person"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("params.yaml", b"# caf\xe9\n", r"^params\.yaml: cannot be read as UTF-8 text"),
+        (undo._WRITTEN, b'{"head": "', r"written\.json: is damaged .* take them from \.dvc/tmp/retraining/before"),
+        (undo._WRITTEN, b"\xff", r"written\.json: is damaged"),
+    ],
+)
+def test_what_is_damaged_is_said(toy: Toy, go: Go, file: str | Path, content: bytes, said: str) -> None:
+    (toy.folder / file).parent.mkdir(parents=True, exist_ok=True)
+    (toy.folder / file).write_bytes(content)
+    for dry_run in (True, False):
+        with pytest.raises(DenoiserError, match=said):
+            go(toy, dry_run=dry_run)
+    assert toy.ran() == []
 
 
 def test_a_dry_run_leaves_what_was_killed_as_it_is_and_looks_beyond_it(toy: Toy, go: Go) -> None:
