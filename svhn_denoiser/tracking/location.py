@@ -20,6 +20,12 @@ _FILE = "sqlite:///"
 # MLflow makes folders of the undecoded name
 _NOT_IN_A_PATH = "?%"
 
+# what begins the part of an address that MLflow's requests would go after
+_NOT_OF_A_SERVER = "#?"
+
+# with it, MLflow keeps a store by workspaces: what is there is not seen in another one
+_WORKSPACES = "MLFLOW_ENABLE_WORKSPACES"
+
 # where DVC copies a repository to for an experiment of its queue
 _COPIES = Path(".dvc", "tmp")
 
@@ -120,13 +126,22 @@ def _problem(uri: str) -> str | None:
         well_formed = bool(parts.hostname) and " " not in parts.netloc and parts.port != 0
     except ValueError:
         well_formed = False
-    return None if well_formed else f"{_URI} = {public_uri(uri)}: is no address. Expected http://HOST:PORT."
+    if not well_formed:
+        return f"{_URI} = {public_uri(uri)}: is no address. Expected http://HOST:PORT."
+    # as a browser shows it: http://HOST:PORT/#/experiments/1
+    if sign := next((sign for sign in _NOT_OF_A_SERVER if sign in uri), None):
+        return f"{_URI} = {public_uri(uri)}: is the address of a page. Leave out the {sign} and all after it."
+    return None
 
 
 def _problem_of_file(uri: str, database: Path) -> str | None:
     given = uri.removeprefix(_FILE)
     if "?" in given:
         return f"{_URI} = {public_uri(uri)}: options of a file are not taken. Leave out the ? and all after it."
+    if given.startswith("~"):
+        return f"{_URI} = {public_uri(uri)}: ~ stands for no folder here. Write it out: {_FILE}/home/…."
+    if os.environ.get(_WORKSPACES, "").strip().lower() in {"true", "1"}:
+        return f"{_WORKSPACES} = {os.environ[_WORKSPACES]}: a store in a file is kept without workspaces. Unset it."
     if given in {"", ":memory:"} or given.endswith("/") or database.is_dir():
         return f"{_URI} = {public_uri(uri)}: names no file. Expected {_FILE}FILE."
     found = next((f"with a {sign} in it" for sign in _NOT_IN_A_PATH if sign in str(database)), None)

@@ -86,8 +86,11 @@ def test_a_file_may_be_named_in_several_ways(
         ("sqlite:///:memory:", "names no file"),
         ("sqlite:///.git", "names no file"),
         ("sqlite:///new/", "names no file"),
+        ("sqlite:///~/mlflow.db", "~ stands for no folder here"),
         ("sqlite://", "expected the address of an MLflow server"),
         ("sqlite:a.db", "expected the address of an MLflow server"),
+        ("http://host:5000/#/experiments/1", "Leave out the # and all after it"),
+        ("http://host:5000/prefix?a=b", r"Leave out the \? and all after it"),
         ("http://[::1", "is no address"),
         ("http://", "is no address"),
         ("https://:5000", "is no address"),
@@ -107,6 +110,14 @@ def test_an_address_with_a_mistake_is_refused_at_once(
             ask()
         assert "secret" not in str(error.value)
     assert [entry.name for entry in repository.iterdir()] == [".git"]
+
+
+def test_models_are_not_looked_for_in_another_workspace(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect()
+    monkeypatch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "team-a")
+    with pytest.raises(DenoiserError, match=r"^MLFLOW_ENABLE_WORKSPACES = true: .* Unset it"):
+        connect(create=False)
 
 
 def test_an_upper_case_scheme_of_a_server_is_one(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
