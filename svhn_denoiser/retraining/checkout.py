@@ -33,8 +33,15 @@ def root() -> Path:
 
 
 def head() -> str:
-    """The commit that is checked out."""
-    return git("rev-parse", "HEAD")
+    """The commit that is checked out.
+
+    Raises:
+        DenoiserError: there is none yet.
+    """
+    commit = _commit("HEAD")
+    if commit is None:
+        raise DenoiserError(f"{Path.cwd()}: there is no commit yet. Commit what is to be retrained.")
+    return commit
 
 
 def base(wanted: str | None) -> str | None:

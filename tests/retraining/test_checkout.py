@@ -71,3 +71,5 @@ def test_outside_of_the_project_that_is_said(tmp_path: Path, monkeypatch: pytest
     subprocess.run(["git", "init", "--quiet"], check=True)
     with pytest.raises(DenoiserError, match=r"has no .dvc and dvc.yaml"):
         checkout.root()
+    with pytest.raises(DenoiserError, match=r"there is no commit yet\. Commit"):
+        checkout.head()
