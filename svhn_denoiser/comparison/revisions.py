@@ -88,7 +88,8 @@ def of_working_folder(asked: str) -> Side:
         raise DenoiserError(f"{asked}: there is no {MODEL} here. `dvc repro` makes it, `dvc pull` fetches it.")
 
     def read(path: Path) -> str | None:
-        return (root / path).read_text(encoding="utf-8") if (root / path).is_file() else None
+        # a comment in another encoding is no reason to know nothing
+        return (root / path).read_text(encoding="utf-8", errors="replace") if (root / path).is_file() else None
 
     return _with_its_outs(asked, f"the working folder's {MODEL}", root / MODEL, read, root / DVC_LOCK, {})
 
@@ -123,7 +124,7 @@ def _settings(params: str | None, lock: Path) -> dict[str, Any]:
     except DenoiserError:  # of a release that had other settings
         settings = flat(_yaml(params))
     # params.yaml may be ahead of the results; dvc.lock says what they were made with
-    locked = locked_settings(lock.read_text(encoding="utf-8")) if lock.is_file() else {}
+    locked = locked_settings(lock.read_text(encoding="utf-8", errors="replace")) if lock.is_file() else {}
     return settings | {key: value for key, value in locked.items() if settings.get(key) != value}
 
 

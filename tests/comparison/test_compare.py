@@ -108,6 +108,15 @@ def test_every_kind_of_name_leads_to_its_model(workplace: Path, models: dict[str
     assert found("shipped").file == SHIPPED
 
 
+def test_a_comment_in_another_encoding_hides_no_setting(
+    store_folder: Path, models: dict[str, Path], tmp_path: Path
+) -> None:
+    (store_folder / "models").mkdir()
+    shutil.copy(models["more"], store_folder / "models/denoiser.keras")
+    (store_folder / "params.yaml").write_bytes(b"# caf\xe9\n" + EXAMPLE.read_bytes())
+    assert finding.find("workspace", tmp_path).settings["train.epochs"] == "30"
+
+
 def test_the_same_model_twice_is_said_and_fine(workplace: Path, models: dict[str, Path]) -> None:
     same = compared("1", models["blur"], "--pictures", 3)
     assert same["same"]
