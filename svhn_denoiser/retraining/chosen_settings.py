@@ -69,7 +69,8 @@ def combinations(chosen: Iterable[str]) -> list[dict[str, Any]]:
             raise WrongUsageError(f"--set {key}: is given twice. For a sweep: --set {key}=A,B")
         try:
             choices[key] = YAML(typ="safe", pure=True).load(f"[{values}]")
-        except YAMLError:
+        # a number of 5,000 digits, a list in a list in a list, a list for a key
+        except (YAMLError, ValueError, TypeError, RecursionError):
             raise WrongUsageError(f"--set {text}: the value is not valid YAML.") from None
         if not choices[key]:
             raise WrongUsageError(f"--set {text}: there is no value. An empty list is written [].")

@@ -24,6 +24,8 @@ def test_values_are_yaml_and_a_list_of_them_is_a_sweep() -> None:
         (["=3"], "expected KEY=VALUE"),
         (["train.epochs="], "there is no value"),
         (["train.epochs=[1"], "not valid YAML"),
+        (["train.epochs=" + "9" * 5000], "not valid YAML"),
+        (["train.epochs=" + "[" * 5000], "not valid YAML"),
         (["train.epochs=1", "train.epochs=2"], "is given twice"),
         (["generate.noise.strength=0.1,0.2"], "only settings of train can be swept"),
         (["train.epochs=1,2,3,4,5", "train.width=4,8,12,16"], "20 combinations are asked for; 16 at the most"),
