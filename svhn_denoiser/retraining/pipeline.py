@@ -26,6 +26,8 @@ from svhn_denoiser.retraining.output import StageOutput, on_standard_error
 from svhn_denoiser.retraining.result import StageOutcome
 from svhn_denoiser.tracking.lineage import LOCK_REMEDY
 
+_IGNORED = f"`git check-ignore --verbose {DVC_LOCK}` tells by which file: add the line !{DVC_LOCK} there."
+
 # stages that a retraining treats in ways of their own
 TRAIN, REGISTER = "train", "register"
 
@@ -254,7 +256,8 @@ def explained() -> Iterator[None]:
         raise DenoiserError(f"{DVC_LOCK}: is damaged. {LOCK_REMEDY}") from error
     except (DvcException, OSError, UnicodeEncodeError) as error:
         text = reason(error)
-        remedy = f" {LOCK_REMEDY}" if f"{DVC_LOCK}' " in text else ""
+        ignored = "is git-ignored" in text  # often by *.lock in a list of one's own for all repositories
+        remedy = f" {_IGNORED if ignored else LOCK_REMEDY}" if f"{DVC_LOCK}' " in text else ""
         raise DenoiserError(_about_a_file(error) or f"DVC says: {text}{remedy}") from error
 
 

@@ -41,3 +41,11 @@ def test_a_file_that_dvc_cannot_keep_is_named(toy: Toy, go: Go, name: bytes, sai
         with pytest.raises(DenoiserError) as error:
             go(toy, **options)
         assert str(error.value).endswith(f"photos/{said}")
+
+
+def test_a_lock_file_that_git_ignores_is_not_to_be_deleted(toy: Toy, go: Go) -> None:
+    (toy.folder / ".git/info/exclude").write_text("*.lock\n")
+    with pytest.raises(DenoiserError, match=r"is git-ignored\. `git check-ignore [^`]*` tells .* add the line !dvc\.lock"):
+        go(toy)
+    (toy.folder / ".git/info/exclude").write_text("*.lock\n!dvc.lock\n")
+    go(toy, commit=True)
