@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -60,6 +61,8 @@ def retrain(
 
     options = job.Options(tuple(chosen or ()), dry_run, report_only, base, commit, remote)
     result = Result()
+    if not dry_run:
+        _refuse_unwritable(file)
     try:
         job.retrain(options, result, _say)
     except BaseException as error:
@@ -67,6 +70,18 @@ def retrain(
         raise
     _report(result, summary, file, dry_run, as_json)
     raise typer.Exit(result.exit_code)
+
+
+def _refuse_unwritable(summary: Path) -> None:
+    # before hours of training, rather than after them
+    for folder in (RETRAINING.parent, summary.parent):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            named = "" if folder == RETRAINING.parent else "--summary: "
+            raise DenoiserError(f"{named}{folder}: cannot be written into: {error.strerror}.") from None
 
 
 def _report(result: Result, summary: Path, file: Path, dry_run: bool, as_json: bool) -> None:
@@ -82,7 +97,10 @@ def _report_failure(error: BaseException, result: Result, file: Path | None, as_
     result.outcome = Outcome.FAILED
     result.reasons = [masked(_reason(error))]
     if file is not None:
-        _write(result, file)
+        try:
+            _write(result, file)
+        except OSError as unwritten:  # what failed before is what people have to know
+            _say(f"the report is not written: {unwritten}")
     if as_json:
         print_json(_masked(result))
     if isinstance(error, WrongUsageError):

@@ -25,6 +25,20 @@ def test_exit_code_json_and_summary_say_the_same(toy: Toy, tmp_path: Path) -> No
     assert NOTHING in (toy.folder / "elsewhere/s.md").read_text()
 
 
+def test_a_report_that_cannot_be_written_is_noticed_before_the_work(toy: Toy) -> None:
+    done = toy.program("--summary", "/proc/none/s.md")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("error: --summary: /proc/none: cannot be written into: ")
+    assert toy.ran() == []
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_what_failed(toy: Toy) -> None:
+    done = toy.program("--base", "v9", GITHUB_STEP_SUMMARY="/dev/full")
+    first, last = done.stderr.splitlines()
+    assert first == "retrain: the report is not written: [Errno 28] No space left on device"
+    assert last.startswith("error: --base v9: there is no such commit")
+
+
 def test_from_a_folder_below(toy: Toy) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "svhn_denoiser", "retrain", "--dry-run"],

@@ -45,7 +45,9 @@ def test_a_file_that_dvc_cannot_keep_is_named(toy: Toy, go: Go, name: bytes, sai
 
 def test_a_lock_file_that_git_ignores_is_not_to_be_deleted(toy: Toy, go: Go) -> None:
     (toy.folder / ".git/info/exclude").write_text("*.lock\n")
-    with pytest.raises(DenoiserError, match=r"is git-ignored\. `git check-ignore [^`]*` tells .* add the line !dvc\.lock"):
+    with pytest.raises(
+        DenoiserError, match=r"is git-ignored\. `git check-ignore [^`]*` tells .* add the line !dvc\.lock"
+    ):
         go(toy)
     (toy.folder / ".git/info/exclude").write_text("*.lock\n!dvc.lock\n")
     go(toy, commit=True)
