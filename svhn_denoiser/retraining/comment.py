@@ -108,11 +108,12 @@ def _trials(result: Result) -> Iterable[str]:
     if len(result.trials) < 2:
         return
     names = list(result.trials[0].settings)
-    best = max(trial.validation_psnr for trial in result.trials)
+    # the first of those that are equal, as that one is proposed
+    best = max(result.trials, key=lambda trial: trial.validation_psnr)
     rows = [
         [
             *(as_text(trial.settings[name]) for name in names),
-            f"{trial.validation_psnr:.2f}{' ← best' * (trial.validation_psnr == best)}",
+            f"{trial.validation_psnr:.2f}{' ← best' * (trial is best)}",
             f"{trial.psnr:.2f}",
         ]
         for trial in result.trials

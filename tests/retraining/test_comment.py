@@ -4,7 +4,7 @@ import pytest
 
 from svhn_denoiser.credentials import masked
 from svhn_denoiser.retraining.comment import MARKER, markdown
-from svhn_denoiser.retraining.result import Outcome, Result
+from svhn_denoiser.retraining.result import Outcome, Result, Trial
 
 
 def test_a_secret_is_blanked_out_whatever_a_table_makes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,6 +24,12 @@ def test_credentials_are_blanked_out(monkeypatch: pytest.MonkeyPatch) -> None:
     result = Result(reasons=["correct horse was refused"], notes=["s3://key:battery@bucket"])
     assert "correct" not in markdown(result)
     assert "battery" not in markdown(result)
+
+
+def test_of_equal_trials_the_one_that_is_proposed_is_the_best() -> None:
+    trials = [Trial({"train.epochs": epochs}, 29.8, 29.0) for epochs in (4, 6)]
+    text = markdown(Result(trials=trials))
+    assert "| 4 | 29.80 ← best | 29.00 |\n| 6 | 29.80 | 29.00 |" in text
 
 
 @pytest.mark.parametrize(
