@@ -98,7 +98,8 @@ def commit_files(files: Iterable[str], message: str) -> str:
     new = [name for name in names if not git("ls-files", "--", name)]
     who: list[str] = []
     try:
-        git("var", "GIT_COMMITTER_IDENT")
+        for one in ("AUTHOR", "COMMITTER"):
+            git("var", f"GIT_{one}_IDENT")
     except DenoiserError:
         # a CI machine on which nobody has said who works there
         who = ["-c", "user.name=svhn-denoiser retrain", "-c", "user.email=svhn-denoiser@localhost"]

@@ -37,16 +37,21 @@ def test_a_developers_hooks_do_not_keep_a_result_from_being_recorded(toy: Toy, g
     assert toy.git("log", "-1", "--format=%s").startswith("Record a retraining")
 
 
+@pytest.mark.parametrize("known", [(), ("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")], ids=["nobody", "committer"])
 def test_where_nobody_said_who_commits_a_commit_is_made_all_the_same(
-    toy: Toy, go: Go, monkeypatch: pytest.MonkeyPatch
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, known: tuple[str, ...]
 ) -> None:
     for name in ("user.name", "user.email"):
         toy.git("config", "--unset", name)
     toy.git("config", "user.useConfigOnly", "true")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
-    go(toy, commit=True)
-    assert toy.git("log", "-1", "--format=%an") == "svhn-denoiser retrain"
+    for name in known:
+        monkeypatch.setenv(name, "ci@example.org")
+    (toy.folder / "new").touch()
+    checkout.commit_files(["new"], "Record")
+    names = toy.git("log", "-1", "--format=%an, %cn").split(", ")
+    assert names == ["svhn-denoiser retrain", "ci@example.org" if known else "svhn-denoiser retrain"]
 
 
 def test_the_base_is_main_or_the_commit_before(toy: Toy) -> None:
