@@ -15,6 +15,10 @@ from typing import NoReturn, TextIO, cast
 from svhn_denoiser.credentials import MaskedStream, take_out
 from svhn_denoiser.errors import DenoiserError
 
+# a notebook hands its own backend on to what it starts, and matplotlib cannot be imported where that is not installed.
+# Nothing here draws on a screen
+os.environ.pop("MPLBACKEND", None)
+
 # what a machine refuses, whatever the code does: no space, no right, no such device; anything else may be a bug
 _OF_THE_MACHINE = {
     errno.ENOSPC: "Make room there, and run the same command again.",

@@ -42,6 +42,21 @@ def test_characters_that_the_terminal_has_stay_themselves():
 
 
 @pytest.mark.parametrize(
+    "modules",
+    [
+        "stages.download, svhn_denoiser.sources.drawing",
+        "stages.evaluate",
+        "svhn_denoiser.cli, svhn_denoiser.drift.page",
+    ],
+)
+def test_the_screen_of_a_notebook_is_not_asked_for(modules):
+    command = [sys.executable, "-c", f"import {modules}; import matplotlib"]
+    environment = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
     ("code", "said"),
     [
         ("open('/dev/full', 'wb', 0).write(b'x')", "No space left on device. Make room"),
