@@ -10,7 +10,7 @@ from svhn_denoiser.registry.versions import MODEL, Version, came_after_another, 
 from svhn_denoiser.tracking import pages
 from svhn_denoiser.tracking.runs import known_of_run, run_exists
 from svhn_denoiser.tracking.store import Store
-from svhn_denoiser.tracking.tags import SETTINGS
+from svhn_denoiser.tracking.tags import SETTINGS, number_in
 
 _SOURCES = {
     "svhn": "official SVHN",
@@ -95,11 +95,10 @@ def repeating(run: Mapping[str, str]) -> str:
 
 
 def _scores(tags: Mapping[str, str]) -> str:
-    if "psnr" not in tags:
+    psnr, before = number_in(tags, "psnr"), number_in(tags, "noisy_psnr")
+    if psnr is None:
         return ""
-    psnr = float(tags["psnr"])
-    over = f" ({psnr - float(tags['noisy_psnr']):+.1f})" if "noisy_psnr" in tags else ""
-    return f"{psnr:.2f} dB{over}"
+    return f"{psnr:.2f} dB" + ("" if before is None else f" ({psnr - before:+.1f})")
 
 
 def _is_first(store: Store, version: Version) -> bool:

@@ -17,6 +17,7 @@ from svhn_denoiser.tracking.artifacts import require_plug_in
 
 # before MLflow: it decides what MLflow prints and reports
 from svhn_denoiser.tracking.store import REFUSALS, Store, in_words, is_not_there
+from svhn_denoiser.tracking.tags import number_in
 
 # isort: split
 from mlflow.artifacts import download_artifacts
@@ -67,8 +68,8 @@ class Version:
         return events.read(events.ROLLED_BACK, self.tags)
 
     def score(self, name: str) -> float | None:
-        """A score of the test pictures when the version was registered: psnr, ssim."""
-        return float(self.tags[name]) if name in self.tags else None
+        """A score of the test pictures when the version was registered, psnr or ssim; None where it is not known."""
+        return number_in(self.tags, name)
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for programs to read as JSON."""

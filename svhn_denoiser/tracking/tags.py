@@ -1,6 +1,8 @@
 """Tags of runs: the code, settings and data of a training, and how it ended."""
 
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 
 from svhn_denoiser.noise import in_words
 from svhn_denoiser.params import Params
@@ -48,6 +50,14 @@ def _noise(params: Params) -> str:
     # all of it, as the version has it that is made of the run: two of the same words are the same noise
     noise = params.generate.noise
     return in_words(noise.kind, noise.strength, noise.read_sigma)
+
+
+def number_in(tags: Mapping[str, str], name: str) -> float | None:
+    """A number that a tag holds; None where there is none, as anybody may edit a tag."""
+    with suppress(ValueError):
+        number = float(tags.get(name, ""))
+        return number if math.isfinite(number) else None
+    return None
 
 
 def of_stand_in(run_id: str) -> dict[str, str]:

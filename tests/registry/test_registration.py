@@ -144,6 +144,8 @@ class TestVersions:
         assert (added.number, added.aliases, added.run_id) == (1, ("challenger",), run)
         assert added.score("psnr") == 33.25
         assert added.score("ssim") is None
+        for other in ("much", "nan", "3,5"):  # anybody may edit a tag
+            assert dataclasses.replace(added, tags={"psnr": other}).score("psnr") is None
         pictures = np.random.default_rng(1).random((2, 16, 24, 3), dtype=np.float32)
         served = mlflow.pyfunc.load_model("models:/svhn-denoiser@challenger")
         np.testing.assert_allclose(served.predict(pictures), model.predict_on_batch(pictures), atol=1e-6)
