@@ -35,6 +35,13 @@ FORMATS: dict[str, tuple[str, ...]] = {
 }
 SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 
+# pictures, too, but none that are read here; Pillow would take the small preview in a raw file for the picture
+RAW = frozenset(
+    [".3fr", ".arw", ".cr2", ".cr3", ".dng", ".iiq", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw"]
+)
+UNREAD = RAW | frozenset([".eps", ".heic", ".heics", ".heif", ".hif", ".jxl", ".pdf", ".psd", ".svg", ".xcf"])
+UNDEVELOPED = "it is a camera's raw file, which is not read here; develop it into TIFF or PNG"
+
 # Pillow would refuse what is larger than 179 megapixels; here memory is what limits a picture's size
 Image.MAX_IMAGE_PIXELS = None
 # some editors write long histories, packed; Pillow refuses a picture with a text of more than a megabyte
@@ -193,6 +200,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
     try:
         if path.exists() and not path.is_file():
             raise UnreadablePictureError(path, "it is no file")
+        if path.suffix.lower() in RAW:
+            raise UnreadablePictureError(path, UNDEVELOPED)
         Image.init()
         # Pillow may have been built without one
         known = [name for name in FORMATS if name in Image.OPEN]

@@ -9,17 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from svhn_denoiser.errors import DenoiserError
-from svhn_denoiser.picture_files import FORMATS, SUFFIXES, find, real
+from svhn_denoiser.picture_files import FORMATS, RAW, SUFFIXES, UNDEVELOPED, UNREAD, find, real
 
 # the formats that are written, by the words of --format, and how their files' names end where there is no name yet
 WRITTEN = {"png": ("PNG", ".png"), "jpeg": ("JPEG", ".jpg"), "webp": ("WEBP", ".webp"), "tiff": ("TIFF", ".tif")}
 _SUFFIX = dict(WRITTEN.values())
-
-# pictures, too, but none that are read here; Pillow would take the small preview in a raw file for the picture
-_RAW = frozenset(
-    [".3fr", ".arw", ".cr2", ".cr3", ".dng", ".iiq", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw"]
-)
-_UNREAD = _RAW | frozenset([".eps", ".heic", ".heics", ".heif", ".hif", ".jxl", ".pdf", ".psd", ".svg", ".xcf"])
 
 
 @dataclass(frozen=True)
@@ -71,9 +65,8 @@ def plan(arguments: Iterable[str], output: Path, *, into: str | None = None, ove
             made.failures.append(Failure(Path(argument), error.strerror or str(error)))
             continue
         for source, name in found:
-            if source.suffix.lower() in _RAW:
-                reason = "it is a camera's raw file, which is not read here; develop it into TIFF or PNG"
-                made.failures.append(Failure(source, reason))
+            if source.suffix.lower() in RAW:  # often beside a picture of its own name, which is denoised
+                made.failures.append(Failure(source, UNDEVELOPED))
             else:
                 wanted[renamed(output / name, into)].setdefault(real(source), source)
     inputs = {source for sources in wanted.values() for source in sources}
@@ -211,7 +204,7 @@ def _pictures_in(folder: Path, output: Path, failures: list[Failure]) -> list[Pa
 
 
 def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES | _UNREAD
+    return file.suffix.lower() in SUFFIXES | UNREAD
 
 
 def _twins(target: Path, sources: list[Path]) -> str | None:

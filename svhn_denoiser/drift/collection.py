@@ -53,7 +53,7 @@ def read(paths: Iterable[Path], *, most: int = MOST, advance: Callable[[], None]
     Pictures are cut into crops as the pipeline's source `images` cuts them, without overlap.
 
     Args:
-        paths: files and folders; of a folder, hidden files and other than pictures are left out.
+        paths: files and folders; of a folder, hidden files and what is no picture are left out.
         most: how many crops to look at, if there are more pictures; of them, runs of 16 neighbours evenly spread.
         advance: is called for each picture file that was read.
 
@@ -131,7 +131,9 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise DenoiserError(f"{path}: no such file or folder.")
-    shown, _ = picture_files.find(path)
+    shown, others = picture_files.find(path)
+    # they are said to be unreadable, rather than left out without a word
+    shown += [file for file in others if file.suffix.lower() in picture_files.UNREAD]
     if not shown:
         mats = sorted(file.name for file in path.glob("*.mat"))
         hint = f" It holds {', '.join(mats)}: name the file that you mean." if mats else ""

@@ -42,7 +42,12 @@ def cut_all(folder: Path, settings: ImagesSettings, seed: int, target: Path) -> 
     Raises:
         DenoiserError: no folder, fewer than two different pictures, a picture that cannot be read, or too many crops.
     """
-    files = [_look(path, settings.stride) for path in _find(folder)]
+    console = Console(stderr=True)
+    pictures, unread = _find(folder)
+    if unread:
+        names = ", ".join(path.name for path in unread[:5]) + (f" and {len(unread) - 5:,} more" if unread[5:] else "")
+        console.print(f"left out, as their formats are not read: {names}", markup=False, highlight=False)
+    files = [_look(path, settings.stride) for path in pictures]
     tested = choose_test({file.content for file in files}, settings.test_fraction, seed)
     if len({file.content for file in files}) < 2:
         found = "one picture" if len(files) == 1 else f"{len(files)} copies of one picture"
@@ -61,7 +66,6 @@ def cut_all(folder: Path, settings: ImagesSettings, seed: int, target: Path) -> 
                 f"{folder}: {len(part):,} pictures make {total:,} crops for {name}, which can hold "
                 f"{mat_format.MOST_PICTURES:,}. Raise download.images.stride, or leave some pictures out."
             )
-    console = Console(stderr=True)
     for name, part in parts.items():
         shown = track(part, f"cutting {name}", console=console, disable=not console.is_terminal)
         crops = (row for file in shown for row in cut(open_picture(file.path), settings.stride))
@@ -116,7 +120,8 @@ def cut(picture: NDArray[np.uint8], stride: int) -> Iterator[Pictures]:
         yield np.ascontiguousarray(band[:, ::stride].transpose(1, 0, 3, 2))
 
 
-def _find(folder: Path) -> list[Path]:
+def _find(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Pictures, and those of formats that are not read here."""
     if not folder.is_dir():
         raise DenoiserError(f"{folder}: no such folder. Set download.path to one with pictures.")
     pictures, others = picture_files.find(folder)
@@ -126,7 +131,7 @@ def _find(folder: Path) -> list[Path]:
             f"{folder}: holds no pictures{found}. Put some there, or set download.path to a folder with some; "
             f"read are {' '.join(sorted(picture_files.SUFFIXES))}."
         )
-    return pictures
+    return pictures, [path for path in others if path.suffix.lower() in picture_files.UNREAD]
 
 
 def _look(path: Path, stride: int) -> _File:

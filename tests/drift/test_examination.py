@@ -1,5 +1,6 @@
 """Drift is seen where it is, and only there: no false alarms on fresh pictures, nor on crops that come in clusters."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -301,6 +302,14 @@ class TestCollection:
         found = read([folder])
         assert (found.found, len(found.pictures)) == (6, 8)
         reasons = ("it holds 3 pictures", "it holds 32-bit whole numbers", "it is PostScript")
+        assert all(reason in error for reason, error in zip(reasons, found.unreadable, strict=True))
+
+    def test_formats_that_are_not_read_are_named(self, folder) -> None:
+        (folder / "3.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+        shutil.copy(folder / "1.png", folder / "4.nef")
+        found = read([folder])
+        assert (found.found, len(found.pictures)) == (5, 8)
+        reasons = ("it is HEIC", "it is a camera's raw file")
         assert all(reason in error for reason, error in zip(reasons, found.unreadable, strict=True))
 
     def test_deep_colours_are_rounded_to_8_bits(self, tmp_path: Path, fresh) -> None:

@@ -304,6 +304,18 @@ def test_a_folder_of_other_files_is_named_with_what_is_there(folder, target):
     refused(folder, target, f"{folder}: holds no pictures; found photo.heic")
 
 
+def test_formats_that_are_not_read_are_named_and_left_out(folder, target, capsys):
+    for name in ("1.png", "2.png"):
+        save(folder, name)
+    for number in range(8):
+        save(folder, f"{number}.tif").rename(folder / f"{number}.dng")
+    (folder / "notes.txt").touch()
+
+    assert sum(images.cut_all(folder, SETTINGS, 1, target).values()) == 2
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert said == "left out, as their formats are not read: 0.dng, 1.dng, 2.dng, 3.dng, 4.dng and 3 more "
+
+
 def test_a_single_picture_is_not_enough(folder, target):
     save(folder, "1.png")
 
