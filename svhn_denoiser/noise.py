@@ -59,10 +59,14 @@ def in_words(kind: str, strength: float | list[float], read_sigma: float | None)
         strength: a number, or both ends of a range.
         read_sigma: as in params.yaml; None where it was not recorded.
     """
-    words = f"{kind} {strength}"
+    return f"{kind} {strength}{read_noise(kind, read_sigma)}"
+
+
+def read_noise(kind: str, read_sigma: float | None) -> str:
+    """What to add to the words for a kind of noise and its strength; empty for a kind without read noise."""
     if "poisson-gaussian" not in MIXES.get(kind, (kind,)):
-        return words
-    return f"{words}, read noise {'unknown' if read_sigma is None else read_sigma}"
+        return ""
+    return f", read noise {'unknown' if read_sigma is None else read_sigma}"
 
 
 def _strength(low: float, high: float, rng: np.random.Generator) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from svhn_denoiser.files import read_csv, read_json
+from svhn_denoiser.noise import read_noise
 from svhn_denoiser.paths import BASELINES, METRICS
 
 # what is asked of metrics.json
@@ -43,7 +44,9 @@ def score_table(reports: Path) -> Table:
     """
     metrics = read_scores(reports)
     noise = metrics["noise"]
-    table = Table(title=f"{metrics['pictures']:,} test pictures, {noise['kind']} noise of strength {noise['strength']}")
+    words = f"{noise['kind']} noise of strength {noise['strength']}"
+    read = read_noise(noise["kind"], noise.get("read_sigma"))
+    table = Table(title=f"{metrics['pictures']:,} test pictures, {words}{read}")
     for heading in ("", "PSNR (dB)", "SSIM"):
         table.add_column(heading, justify="right" if heading else "left")
     for name in ("noisy", "denoised"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from svhn_denoiser.credentials import masked
 from svhn_denoiser.dotted import as_text, flat
+from svhn_denoiser.noise import read_noise
 from svhn_denoiser.report import charts, gallery
 from svhn_denoiser.report.charts import Rows
 from svhn_denoiser.report.gallery import Exhibit
@@ -103,7 +104,8 @@ def _noise(noise: Mapping[str, Any]) -> str:
         return ""
     low, high = bounds
     strength = f"of strength {low:g}" if low == high else f"of strengths from {low:g} to {high:g}"
-    return f"{noise.get('kind', '')} noise {strength}".strip()
+    kind = str(noise.get("kind", ""))
+    return f"{kind} noise {strength}{read_noise(kind, noise.get('read_sigma'))}".strip()
 
 
 def _lineage(

@@ -46,6 +46,14 @@ def test_the_table_shows_gain_intervals_and_the_best_method_first(tmp_path):
     assert text.index("33.41") < text.index("26.61")
 
 
+def test_read_noise_is_named_with_the_noise_that_has_it(tmp_path):
+    noise = {"kind": "poisson-gaussian", "strength": 0.1, "read_sigma": 0.02}
+    write(tmp_path)
+    (tmp_path / "metrics.json").write_text(json.dumps(METRICS | {"noise": noise}))
+    title = score_table(tmp_path).title
+    assert title == "1,952 test pictures, poisson-gaussian noise of strength 0.1, read noise 0.02"
+
+
 def test_programs_read_json(tmp_path):
     write(tmp_path)
     read = json.loads(scores(str(tmp_path), "--json").stdout)

@@ -73,6 +73,11 @@ def test_a_range_of_strengths_is_named(parts):
     assert "gaussian noise of strengths from 0.05 to 0.2" in Page(html.render(**parts)).text
 
 
+def test_read_noise_is_named_with_the_noise_that_has_it(parts):
+    parts["metrics"]["noise"] = {"kind": "poisson-gaussian", "strength": 0.1, "read_sigma": 0.02}
+    assert "poisson-gaussian noise of strength 0.1, read noise 0.02" in Page(html.render(**parts)).text
+
+
 def test_kinds_of_noise_are_a_table_of_kinds_and_strengths(parts):
     parts["noise_kinds"][1]["denoised_psnr"] = 31.27
     text = Page(html.render(**parts)).text
