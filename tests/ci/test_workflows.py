@@ -511,10 +511,12 @@ def test_a_run_that_makes_nothing_attaches_nothing_of_an_earlier_one(forge, job,
 def test_gitlab_publishes_nothing_that_another_pipeline_left(job, checkout):
     assert GITLAB[job]["extends"] == ".publish"
     leave_reports(checkout)
+    assert (checkout / ".git").exists()
     hook = "\n".join(GITLAB[".publish"]["hooks"]["pre_get_sources_script"])
     assert shell(hook, checkout.parent, CI_PROJECT_DIR=str(checkout)).returncode == 0
     assert left(checkout) & {"reports/retraining.md", "reports/retraining.json", "proposal.bundle"} == set()
     assert not (checkout / "reports" / "images").exists()
+    assert not (checkout / ".git").exists()
 
 
 @pytest.mark.parametrize("forge", ["GitHub", "GitLab"])
