@@ -26,6 +26,11 @@ def in_one_line(sentence: str) -> str:
 
 def print_json(content: object) -> None:
     """Print JSON with sorted keys, and without credentials, on standard output."""
+    print_masked_json(masked_leaves(content))
+
+
+def print_masked_json(content: object) -> None:
+    """The same for what is masked already, where a secret may be a word that programs rely on."""
     # in other locales what is not ASCII would be replaced or escaped in ways that JSON does not have
     any_character = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    typer.echo(json.dumps(masked_leaves(content), indent=2, sort_keys=True, ensure_ascii=not any_character))
+    typer.echo(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=not any_character))

@@ -16,7 +16,7 @@ from svhn_denoiser.files import write_json, write_text
 from svhn_denoiser.paths import RETRAINING, RETRAINING_SUMMARY
 from svhn_denoiser.retraining.comment import headline, markdown
 from svhn_denoiser.retraining.result import MOST, Outcome, Result, WrongUsageError
-from svhn_denoiser.terminal import AsJson, print_json
+from svhn_denoiser.terminal import AsJson, print_masked_json
 
 
 def retrain(
@@ -88,7 +88,7 @@ def _report(result: Result, summary: Path, file: Path, dry_run: bool, as_json: b
     if not dry_run:
         _write(result, file)
     if as_json:
-        print_json(_masked(result))
+        print_masked_json(_masked(result))
     else:
         _print(result, summary, dry_run)
 
@@ -102,7 +102,7 @@ def _report_failure(error: BaseException, result: Result, file: Path | None, as_
         except OSError as unwritten:  # what failed before is what people have to know
             _say(f"the report is not written: {unwritten}")
     if as_json:
-        print_json(_masked(result))
+        print_masked_json(_masked(result))
     if isinstance(error, WrongUsageError):
         raise typer.BadParameter(masked(str(error))) from None
     if isinstance(error, DenoiserError):
