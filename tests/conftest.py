@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from tests.browser import Browser, browser
 from tests.example_settings import EXAMPLE, ROOT
 from tests.mlflow_server import mlflow_server
 from tests.team_server import MEMBER, AnyStore, TeamServer, TeamServers, set_variables, team_servers
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c() -> None:
+    """Ctrl-C ends what tests start: a shell lets all that it runs in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
