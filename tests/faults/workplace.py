@@ -188,7 +188,8 @@ def registry(folder: Path) -> list[tuple[Any, ...]]:
 
 
 def environment() -> dict[str, str]:
-    """As a person's shell has it: without what the tests of other parts set."""
-    ours = {key: value for key, value in os.environ.items() if not key.startswith(("DVC_", "MLFLOW_", "PYTEST_"))}
+    """As a person's shell has it: without what the tests of other parts set, and without coverage, which takes long."""
+    others = ("COVERAGE_", "DVC_", "MLFLOW_", "PYTEST_")
+    ours = {key: value for key, value in os.environ.items() if not key.startswith(others)}
     path = f"{Path(sys.executable).parent}{os.pathsep}{ours['PATH']}"
     return ours | {"PATH": path, "COLUMNS": "200", "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2"}

@@ -87,7 +87,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture(scope="module")
 def opened(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
-    with browser(tmp_path_factory.mktemp("profile")) as window, served(clone.folder, clone.environment()) as addresses:
+    measured = {key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")}
+    environment = clone.environment(**measured)
+    with browser(tmp_path_factory.mktemp("profile")) as window, served(clone.folder, environment) as addresses:
         yield Opened(window, addresses)
 
 
