@@ -31,30 +31,31 @@ $(READY): requirements/lock.txt pyproject.toml
 		echo "or name it: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
 	@echo "Setting up $(VENV) with $(PYTHON): about 200 locked packages, 2 GB, a few minutes the first time"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
+	@# a lock names all there is. Without --no-deps, pip before 23.3 takes the newest of what is asked for with an extra
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/lock.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 gpu: $(READY)  ## install TensorFlow's CUDA libraries (Linux, NVIDIA)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/gpu.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/gpu.txt
 	@$(VENV)/bin/python -c 'from svhn_denoiser.networks.backend import keras; import tensorflow as tf; \
 		print("TensorFlow sees", len(tf.config.list_physical_devices("GPU")), "GPU(s)")'
 
 s3: $(READY)  ## install what S3 needs: DVC's plug-in for remotes, and MLflow's for artifacts
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/s3.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/s3.txt
 
 SERVER_READY := $(VENV)/.server
 team-server: $(SERVER_READY)  ## install what a team's MLflow server needs: PostgreSQL's client, S3's, accounts
 
 $(SERVER_READY): $(READY) requirements/server.txt
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/server.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/server.txt
 	@touch $@
 
 EXPORT_READY := $(VENV)/.export
 export: $(EXPORT_READY)  ## install what `svhn-denoiser export` needs for ONNX and LiteRT
 
 $(EXPORT_READY): $(READY) requirements/export.txt
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/export.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/export.txt
 	@touch $@
 
 demo: $(READY)  ## run all five stages on drawn house numbers, offline, in minutes; reports go to demo/
@@ -104,7 +105,7 @@ mutants: $(MUTANTS_READY)  ## do the tests notice a changed operator? The table 
 		&& python -m tests.faults.table build/mutants
 
 $(MUTANTS_READY): $(READY) requirements/mutants.txt
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutants.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/mutants.txt
 	@touch $@
 
 lint: $(READY)  ## run ruff, mypy and the checks of the workflows
@@ -134,7 +135,7 @@ bench-shipped: $(BENCH_READY)  ## the shipped model beside BM3D and others (opti
 
 $(BENCH_READY): $(READY) requirements/bench.txt
 	@echo "Setting up the packages to compare with; one of them, bm3d, is for non-commercial use only"
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/bench.txt
 	@touch $@
 
 DOCS_READY := $(VENV)/.docs
@@ -142,5 +143,5 @@ docs: $(DOCS_READY)  ## build the docs site, into build/docs/site/index.html
 	@python docs/site.py
 
 $(DOCS_READY): $(READY) requirements/docs.txt
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/docs.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/docs.txt
 	@touch $@
