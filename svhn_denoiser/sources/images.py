@@ -46,7 +46,9 @@ def cut_all(folder: Path, settings: ImagesSettings, seed: int, target: Path) -> 
     pictures, unread = _find(folder)
     if unread:
         names = ", ".join(path.name for path in unread[:5]) + (f" and {len(unread) - 5:,} more" if unread[5:] else "")
-        console.print(f"left out, as their formats are not read: {names}", markup=False, highlight=False)
+        console.print(
+            f"left out, as their formats are not read: {names}", markup=False, highlight=False, soft_wrap=True
+        )
     files = [_look(path, settings.stride) for path in pictures]
     tested = choose_test({file.content for file in files}, settings.test_fraction, seed)
     if len({file.content for file in files}) < 2:

@@ -312,8 +312,8 @@ def test_formats_that_are_not_read_are_named_and_left_out(folder, target, capsys
     (folder / "notes.txt").touch()
 
     assert sum(images.cut_all(folder, SETTINGS, 1, target).values()) == 2
-    said = capsys.readouterr().err.replace("\n", " ")
-    assert said == "left out, as their formats are not read: 0.dng, 1.dng, 2.dng, 3.dng, 4.dng and 3 more "
+    said = capsys.readouterr().err
+    assert said == "left out, as their formats are not read: 0.dng, 1.dng, 2.dng, 3.dng, 4.dng and 3 more\n"
 
 
 def test_a_single_picture_is_not_enough(folder, target):
